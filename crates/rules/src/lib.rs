@@ -1,1 +1,13 @@
-//! .
+//! What should happen: the rule language and every decision about an upload.
+//!
+//! This crate reads no file, no clock and no environment variable, and it opens no socket: texts, the time and answers of
+//! upstreams are handed in, verdicts come out. So each decision is a table test, and `check` and `explain` need nothing else.
+
+pub mod admission;
+pub mod config;
+pub mod egress;
+pub mod expr;
+pub mod failure;
+pub mod plan;
+pub mod run;
+pub mod url;

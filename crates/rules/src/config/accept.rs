@@ -1,0 +1,79 @@
+//! What a route accepts.
+
+use regex::Regex;
+
+/// Checked before anything is sent upstream.
+#[derive(Debug, Clone)]
+pub struct Accept {
+    /// Bounds on the size.
+    pub size: SizeLimits,
+    /// Media types.
+    pub types: TypeRules,
+    /// File name extensions.
+    pub extensions: ExtensionRules,
+    /// File names.
+    pub name: NameRules,
+}
+
+/// Bounds on the size in bytes, inclusive.
+#[derive(Debug, Clone, Default)]
+pub struct SizeLimits {
+    /// Smallest.
+    pub min: Option<u64>,
+    /// Largest.
+    pub max: Option<u64>,
+    /// Largest by type, first match wins over `max`.
+    pub by_type: Vec<(TypePattern, u64)>,
+}
+
+/// Which media types pass.
+#[derive(Debug, Clone, Default)]
+pub struct TypeRules {
+    /// If not empty, the type must match one.
+    pub allow: Vec<TypePattern>,
+    /// The type must match none.
+    pub deny: Vec<TypePattern>,
+    /// What the first bytes say about the type.
+    pub detect: Detect,
+}
+
+/// What to do with the type that the first bytes show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Detect {
+    /// Nothing.
+    #[default]
+    Ignore,
+    /// The declared type must agree with it.
+    MustMatch,
+    /// It takes the place of the declared type.
+    PreferDetected,
+}
+
+/// A media type or a range: `image/png`, `image/*`, `*/*`. Lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TypePattern {
+    /// Before the slash, or `*`.
+    pub kind: String,
+    /// After the slash, or `*`.
+    pub subtype: String,
+}
+
+/// Which extensions pass; lower case, without the dot.
+#[derive(Debug, Clone, Default)]
+pub struct ExtensionRules {
+    /// If not empty, the extension must be one of these.
+    pub allow: Vec<String>,
+    /// The extension must be none of these.
+    pub deny: Vec<String>,
+    /// Whether every suffix counts and not only the last.
+    pub every_suffix: bool,
+}
+
+/// Which names pass.
+#[derive(Debug, Clone)]
+pub struct NameRules {
+    /// Longest name in bytes.
+    pub max_bytes: usize,
+    /// Must match somewhere in the name (anchor it to match the whole).
+    pub pattern: Option<Regex>,
+}

@@ -1,0 +1,18 @@
+//! The checked configuration: what `check` makes of the YAML, and what the other stages rely on.
+//!
+//! Every value here has been proved: names resolve, units are parsed, each route has exactly one transfer step, and no
+//! expression uses a fact before its time.
+
+mod accept;
+mod main;
+mod params;
+mod route;
+mod step;
+mod target;
+
+pub use accept::*;
+pub use main::*;
+pub use params::*;
+pub use route::*;
+pub use step::*;
+pub use target::*;
