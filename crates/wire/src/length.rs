@@ -9,3 +9,8 @@ pub(crate) fn of(bytes: &[u8]) -> u64 {
 pub(crate) fn from_usize(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
+
+/// As many of `len` bytes as memory can address; used to cut a chunk by a counter.
+pub(crate) fn to_usize(len: u64) -> usize {
+    usize::try_from(len).unwrap_or(usize::MAX)
+}

@@ -13,5 +13,9 @@ pub mod transform;
 
 pub mod digest;
 
+pub mod form;
+pub mod http1;
+
 mod base64_stream;
 mod length;
+mod text;
