@@ -12,10 +12,12 @@ pub mod envelope;
 pub mod transform;
 
 pub mod digest;
+pub mod disposition;
 
 pub mod form;
 pub mod http1;
 
 mod base64_stream;
 mod length;
+mod parameters;
 mod text;
