@@ -1,1 +1,7 @@
 //! .
+
+pub mod transfer;
+
+pub mod upstream;
+
+pub mod secrets;
