@@ -4,6 +4,7 @@
 //! expression uses a fact before its time.
 
 mod accept;
+mod environment;
 mod main;
 mod params;
 mod route;
@@ -11,6 +12,7 @@ mod step;
 mod target;
 
 pub use accept::*;
+pub use environment::Environment;
 pub use main::*;
 pub use params::*;
 pub use route::*;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wire::digest::DigestSet;
 
-use super::{Accept, Param, Step, Target, Tree};
+use super::{Accept, Environment, Param, Step, Target, Tree};
 
 /// One rule: how an upload to `path` becomes the upstream's protocol.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Route {
     pub steps: Vec<Arc<Step>>,
     /// Index of the step whose body holds the file.
     pub transfer: usize,
+    /// The variables that its expressions read while uploads run: the `env` of [`crate::run::Facts`].
+    pub env: Arc<Environment>,
     /// The receipt's `result`.
     pub result: Tree,
     /// What the route needs of a client, derived from the steps.
@@ -64,6 +66,8 @@ pub struct Needs {
     pub first_bytes: Option<Need>,
     /// Why the client must bring a digest.
     pub digest: Option<Need>,
+    /// Digests that steps up to the transfer use: the client must bring each of these before the body.
+    pub early_digests: DigestSet,
 }
 
 /// One need: who has it, and why in words for people.

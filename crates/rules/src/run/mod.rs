@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use wire::digest::Digests;
 use wire::envelope::Envelope;
 
-use crate::config::{SecretRef, Target};
+use crate::config::{Environment, SecretRef, Target};
 use crate::failure::Failure;
 use crate::plan::TransferPlan;
 use crate::url::Url;
@@ -19,6 +19,13 @@ use crate::url::Url;
 /// Everything that expressions can see.
 #[derive(Debug)]
 pub struct Facts {}
+
+impl Facts {
+    /// What is known at load: `env` and nothing else.
+    pub fn of_environment(env: Arc<Environment>) -> Self {
+        todo!("{env:?}")
+    }
+}
 
 /// An upload under way.
 #[derive(Debug)]
