@@ -78,15 +78,15 @@ impl Progress {
         self.stage.store(stage, Ordering::Relaxed);
     }
 
-    pub(super) fn add_received(&self, bytes: u64) {
+    pub(crate) fn add_received(&self, bytes: u64) {
         self.received.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(super) fn add_sent(&self, bytes: u64) {
+    pub(crate) fn add_sent(&self, bytes: u64) {
         self.sent.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    pub(super) fn begin_wait(&self, side: Side) {
+    pub(crate) fn begin_wait(&self, side: Side) {
         let side = match side {
             Side::Client => CLIENT,
             Side::Upstream => UPSTREAM,
@@ -94,7 +94,7 @@ impl Progress {
         self.waiting.store(side, Ordering::Relaxed);
     }
 
-    pub(super) fn end_wait(&self, side: Side, waited: Duration) {
+    pub(crate) fn end_wait(&self, side: Side, waited: Duration) {
         self.waiting.store(0, Ordering::Relaxed);
         let nanos = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX);
         self.stall_of(side).fetch_add(nanos, Ordering::Relaxed);

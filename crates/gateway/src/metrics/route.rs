@@ -1,0 +1,185 @@
+//! The series of one route, resolved once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::core::{AtomicF64, GenericCounter};
+use prometheus::{Histogram, IntCounter, IntGauge};
+use rules::config::Route;
+use rules::run::RetryReason;
+
+use super::labels::{Outcome, StepStatus, UndoOutcome, retry_label, side_label};
+use super::series::Series;
+use crate::transfer::Side;
+
+/// The reason label of a completed upload.
+const NO_REASON: &str = "none";
+
+/// The series of one route. Clones share them.
+#[derive(Debug, Clone)]
+pub struct RouteMetrics {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    name: Arc<str>,
+    series: Arc<Series>,
+    in_flight: IntGauge,
+    size: Histogram,
+    received: IntCounter,
+    client_stall: GenericCounter<AtomicF64>,
+    upstream_stall: GenericCounter<AtomicF64>,
+    steps: HashMap<Arc<str>, StepMetrics>,
+    sent: Option<IntCounter>,
+}
+
+/// The series of one step.
+#[derive(Debug, Clone)]
+pub struct StepMetrics {
+    route: Arc<str>,
+    step: Arc<str>,
+    series: Arc<Series>,
+    duration: Histogram,
+}
+
+impl RouteMetrics {
+    /// The series of a configured route, all made to exist.
+    pub(super) fn of_route(series: &Arc<Series>, route: &Route) -> Self {
+        let step = |step: &Arc<rules::config::Step>| {
+            let metrics = StepMetrics::new(series, &route.name, &step.id);
+            if step.undo.is_some() {
+                metrics.expose_undo();
+            }
+            (Arc::clone(&step.id), metrics)
+        };
+        for target in &route.targets {
+            series.sent_bytes.with_label_values(&[&*route.name, &*target.name]);
+        }
+        let target = route.steps.get(route.transfer).map(|step| &step.request.target.name);
+        let sent = target.map(|target| series.sent_bytes.with_label_values(&[&*route.name, &**target]));
+        let steps = route.steps.iter().map(step).collect();
+        Self::new(series, &route.name, steps, sent)
+    }
+
+    /// The series of requests that matched no route.
+    pub(super) fn unmatched(series: &Arc<Series>, name: &str) -> Self {
+        Self::new(series, &Arc::from(name), HashMap::new(), None)
+    }
+
+    fn new(
+        series: &Arc<Series>,
+        name: &Arc<str>,
+        steps: HashMap<Arc<str>, StepMetrics>,
+        sent: Option<IntCounter>,
+    ) -> Self {
+        series.uploads.with_label_values(&[&**name, Outcome::Completed.label(), NO_REASON]);
+        for outcome in Outcome::ALL {
+            series.upload_duration.with_label_values(&[&**name, outcome.label()]);
+        }
+        let stall = |side: Side| series.stall_seconds.with_label_values(&[&**name, side_label(side)]);
+        let inner = Inner {
+            name: Arc::clone(name),
+            in_flight: series.in_flight.with_label_values(&[&**name]),
+            size: series.upload_size.with_label_values(&[&**name]),
+            received: series.received_bytes.with_label_values(&[&**name]),
+            client_stall: stall(Side::Client),
+            upstream_stall: stall(Side::Upstream),
+            steps,
+            sent,
+            series: Arc::clone(series),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The route's name; `none` for requests that matched no route.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.inner.name
+    }
+
+    /// Counts one upload's end: once, in `pipeline.rs`. `reason` is the problem's name, none when completed;
+    /// `size` is the file's, given when completed.
+    pub fn ended(&self, outcome: Outcome, reason: Option<&'static str>, took: Duration, size: Option<u64>) {
+        let name = &*self.inner.name;
+        let series = &self.inner.series;
+        series.uploads.with_label_values(&[name, outcome.label(), reason.unwrap_or(NO_REASON)]).inc();
+        series.upload_duration.with_label_values(&[name, outcome.label()]).observe(took.as_secs_f64());
+        if let Some(size) = size {
+            self.inner.size.observe(approximate(size));
+        }
+    }
+
+    /// File bytes were read from the client.
+    pub fn received(&self, bytes: u64) {
+        self.inner.received.inc_by(bytes);
+    }
+
+    /// Body bytes were written to the target of the transfer step.
+    pub fn sent(&self, bytes: u64) {
+        if let Some(sent) = &self.inner.sent {
+            sent.inc_by(bytes);
+        }
+    }
+
+    /// Body bytes of a step other than the transfer were written to its target.
+    pub fn sent_by_step(&self, target: &str, bytes: u64) {
+        self.inner.series.sent_bytes.with_label_values(&[&*self.inner.name, target]).inc_by(bytes);
+    }
+
+    /// The transfer waited for one side.
+    pub fn stalled(&self, side: Side, time: Duration) {
+        match side {
+            Side::Client => self.inner.client_stall.inc_by(time.as_secs_f64()),
+            Side::Upstream => self.inner.upstream_stall.inc_by(time.as_secs_f64()),
+        }
+    }
+
+    /// The gauge of uploads under way; [`crate::uploads::UploadHandle`] keeps it.
+    pub(crate) fn in_flight(&self) -> &IntGauge {
+        &self.inner.in_flight
+    }
+
+    /// The series of a step of this route.
+    #[must_use]
+    pub fn step(&self, id: &str) -> StepMetrics {
+        let fresh = || StepMetrics::new(&self.inner.series, &self.inner.name, &Arc::from(id));
+        self.inner.steps.get(id).cloned().unwrap_or_else(fresh)
+    }
+}
+
+impl StepMetrics {
+    fn new(series: &Arc<Series>, route: &Arc<str>, step: &Arc<str>) -> Self {
+        series.step_requests.with_label_values(&[&**route, &**step, StepStatus::Success.label()]);
+        let duration = series.step_duration.with_label_values(&[&**route, &**step]);
+        Self { route: Arc::clone(route), step: Arc::clone(step), series: Arc::clone(series), duration }
+    }
+
+    fn expose_undo(&self) {
+        for outcome in UndoOutcome::ALL {
+            self.series.undo.with_label_values(&[&*self.route, &*self.step, outcome.label()]);
+        }
+    }
+
+    /// One attempt ended.
+    pub fn requested(&self, status: StepStatus, took: Duration) {
+        self.series.step_requests.with_label_values(&[&*self.route, &*self.step, status.label()]).inc();
+        self.duration.observe(took.as_secs_f64());
+    }
+
+    /// The step is sent again.
+    pub fn retried(&self, reason: RetryReason) {
+        self.series.retries.with_label_values(&[&*self.route, &*self.step, retry_label(reason)]).inc();
+    }
+
+    /// Taking the step back ended.
+    pub fn undone(&self, outcome: UndoOutcome) {
+        self.series.undo.with_label_values(&[&*self.route, &*self.step, outcome.label()]).inc();
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "histograms count in doubles, and buckets do not need the last bits")]
+fn approximate(bytes: u64) -> f64 {
+    bytes as f64
+}
