@@ -22,19 +22,48 @@ pub struct UploadTable {
 
 /// One upload's place in the table; dropping it takes the upload out.
 #[derive(Debug)]
-pub struct UploadHandle {
+pub struct Upload {
     table: Arc<UploadTable>,
     id: Uuid,
-    progress: Arc<Progress>,
+    live: Arc<Live>,
+}
+
+/// An upload under way, as whoever works on it reports it.
+#[derive(Debug)]
+pub struct Live {
+    route: RouteMetrics,
+    progress: Progress,
+    place: Mutex<Place>,
+}
+
+/// Where an upload is.
+#[derive(Debug, Clone)]
+struct Place {
+    stage: Stage,
+    step: Option<Arc<str>>,
+    size: Option<u64>,
+}
+
+/// The stages of the pipeline in which an upload can be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// May this file go this way?
+    Admit,
+    /// Steps before the transfer.
+    Prepare,
+    /// The file is streamed.
+    Transfer,
+    /// Steps after the transfer.
+    Finalize,
+    /// What was begun is taken back.
+    Undo,
 }
 
 #[derive(Debug)]
 struct Entry {
-    route: RouteMetrics,
     began: Instant,
-    size: Option<u64>,
-    step: Option<Arc<str>>,
-    progress: Arc<Progress>,
+    live: Arc<Live>,
     counted: Counted,
 }
 
@@ -54,6 +83,8 @@ pub struct UploadStatus {
     pub upload_id: String,
     /// The route's name.
     pub route: String,
+    /// The stage of the pipeline.
+    pub stage: Stage,
     /// The step under way; none before the first.
     pub step: Option<String>,
     /// The file's size in bytes, if the client announced one.
@@ -83,16 +114,9 @@ impl UploadTable {
 
     /// Enters an upload, or nothing when the table is full: the answer is then `overloaded`.
     #[must_use]
-    pub fn enter(self: &Arc<Self>, id: Uuid, route: &RouteMetrics) -> Option<UploadHandle> {
-        let progress = Arc::new(Progress::default());
-        let entry = Entry {
-            route: route.clone(),
-            began: Instant::now(),
-            size: None,
-            step: None,
-            progress: Arc::clone(&progress),
-            counted: Counted::default(),
-        };
+    pub fn enter(self: &Arc<Self>, id: Uuid, route: &RouteMetrics) -> Option<Upload> {
+        let live = Arc::new(Live::new(route.clone()));
+        let entry = Entry { began: Instant::now(), live: Arc::clone(&live), counted: Counted::default() };
         let mut entries = self.lock();
         if entries.len() >= self.limit {
             return None;
@@ -100,7 +124,7 @@ impl UploadTable {
         entries.insert(id, entry);
         drop(entries);
         route.in_flight().inc();
-        Some(UploadHandle { table: Arc::clone(self), id, progress })
+        Some(Upload { table: Arc::clone(self), id, live })
     }
 
     /// Uploads in flight.
@@ -152,67 +176,92 @@ impl UploadTable {
     }
 }
 
-impl UploadHandle {
-    /// Where whoever moves the bytes reports them.
+impl Upload {
+    /// Where to report how far it is.
     #[must_use]
-    pub fn progress(&self) -> &Arc<Progress> {
-        &self.progress
-    }
-
-    /// A step began.
-    pub fn set_step(&self, step: &Arc<str>) {
-        if let Some(entry) = self.table.lock().get_mut(&self.id) {
-            entry.step = Some(Arc::clone(step));
-        }
-    }
-
-    /// The file's size in bytes became known.
-    pub fn set_size(&self, size: Option<u64>) {
-        if let Some(entry) = self.table.lock().get_mut(&self.id) {
-            entry.size = size;
-        }
+    pub fn live(&self) -> &Arc<Live> {
+        &self.live
     }
 }
 
-impl Drop for UploadHandle {
+impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(mut entry) = self.table.lock().remove(&self.id) {
             entry.settle();
-            entry.route.in_flight().dec();
+            entry.live.route.in_flight().dec();
         }
         self.table.left.notify_waiters();
     }
 }
 
+impl Live {
+    fn new(route: RouteMetrics) -> Self {
+        let place = Place { stage: Stage::Admit, step: None, size: None };
+        Self { route, progress: Progress::default(), place: Mutex::new(place) }
+    }
+
+    /// The metrics of its route.
+    #[must_use]
+    pub fn route(&self) -> &RouteMetrics {
+        &self.route
+    }
+
+    /// Where whoever moves the bytes reports them.
+    #[must_use]
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// A stage or step began.
+    pub fn enter(&self, stage: Stage, step: Option<&Arc<str>>) {
+        let mut place = self.place();
+        place.stage = stage;
+        place.step = step.map(Arc::clone);
+    }
+
+    /// The file's size in bytes became known.
+    pub fn announce(&self, size: Option<u64>) {
+        self.place().size = size;
+    }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Entry {
     fn settle(&mut self) {
-        let (received, sent) = (self.progress.received(), self.progress.sent());
-        self.route.received(received.saturating_sub(self.counted.received));
-        self.route.sent(sent.saturating_sub(self.counted.sent));
-        let client_stall = self.progress.stall(Side::Client);
-        let upstream_stall = self.progress.stall(Side::Upstream);
-        self.route.stalled(Side::Client, client_stall.saturating_sub(self.counted.client_stall));
-        self.route.stalled(Side::Upstream, upstream_stall.saturating_sub(self.counted.upstream_stall));
+        let Live { route, progress, .. } = &*self.live;
+        let (received, sent) = (progress.received(), progress.sent());
+        route.received(received.saturating_sub(self.counted.received));
+        route.sent(sent.saturating_sub(self.counted.sent));
+        let client_stall = progress.stall(Side::Client);
+        let upstream_stall = progress.stall(Side::Upstream);
+        route.stalled(Side::Client, client_stall.saturating_sub(self.counted.client_stall));
+        route.stalled(Side::Upstream, upstream_stall.saturating_sub(self.counted.upstream_stall));
         self.counted = Counted { received, sent, client_stall, upstream_stall };
     }
 
     fn status(&self, id: Uuid, now: Instant) -> UploadStatus {
-        let received = self.progress.received();
+        let Live { route, progress, .. } = &*self.live;
+        let place = self.live.place().clone();
+        let received = progress.received();
         let age = now.saturating_duration_since(self.began).as_secs_f64();
-        let client = self.progress.stall(Side::Client);
-        let upstream = self.progress.stall(Side::Upstream);
+        let client = progress.stall(Side::Client);
+        let upstream = progress.stall(Side::Upstream);
         UploadStatus {
             upload_id: id.to_string(),
-            route: self.route.name().to_string(),
-            step: self.step.as_deref().map(str::to_owned),
-            size: self.size,
+            route: route.name().to_string(),
+            stage: place.stage,
+            step: place.step.as_deref().map(str::to_owned),
+            size: place.size,
             received_bytes: received,
-            sent_bytes: self.progress.sent(),
+            sent_bytes: progress.sent(),
             bytes_per_second: rate(received, age),
             age_seconds: age,
             client_stall_seconds: client.as_secs_f64(),
             upstream_stall_seconds: upstream.as_secs_f64(),
-            slow_side: self.progress.waiting_for().or_else(|| slower(client, upstream)).map(side_label),
+            slow_side: progress.waiting_for().or_else(|| slower(client, upstream)).map(side_label),
         }
     }
 }
@@ -256,15 +305,16 @@ mod tests {
     async fn shows_where_an_upload_is_and_who_is_slow() {
         let table = UploadTable::new(1);
         let upload = table.enter(Uuid::now_v7(), &metrics().unmatched()).expect("the table is empty");
-        upload.set_size(Some(1000));
-        upload.set_step(&Arc::from("store"));
-        upload.progress().add_received(500);
-        upload.progress().add_sent(400);
-        upload.progress().end_wait(Side::Upstream, Duration::from_millis(1500));
+        upload.live().announce(Some(1000));
+        upload.live().enter(Stage::Transfer, Some(&Arc::from("store")));
+        upload.live().progress().add_received(500);
+        upload.live().progress().add_sent(400);
+        upload.live().progress().end_wait(Side::Upstream, Duration::from_millis(1500));
         tokio::time::advance(Duration::from_secs(2)).await;
 
         let statuses = serde_json::to_value(table.statuses()).expect("statuses are JSON");
         let status = &statuses[0];
+        assert_eq!(status["stage"], "transfer");
         assert_eq!(status["step"], "store");
         assert_eq!(status["size"], 1000);
         assert_eq!(status["received_bytes"], 500);
@@ -273,7 +323,7 @@ mod tests {
         assert_eq!(status["age_seconds"], 2.0);
         assert_eq!(status["upstream_stall_seconds"], 1.5);
         assert_eq!(status["slow_side"], "upstream");
-        upload.progress().begin_wait(Side::Client);
+        upload.live().progress().begin_wait(Side::Client);
         assert_eq!(table.statuses()[0].slow_side, Some("client"));
     }
 
@@ -282,10 +332,10 @@ mod tests {
         let metrics = metrics();
         let table = UploadTable::new(1);
         let upload = table.enter(Uuid::now_v7(), &metrics.unmatched()).expect("the table is empty");
-        upload.progress().add_received(100);
+        upload.live().progress().add_received(100);
         table.settle();
         table.settle();
-        upload.progress().add_received(11);
+        upload.live().progress().add_received(11);
         drop(upload);
         let text = metrics.text().expect("the families can be written");
         assert!(text.contains("tidegate_received_bytes_total{route=\"none\"} 111\n"), "{text}");

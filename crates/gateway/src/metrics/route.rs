@@ -136,7 +136,7 @@ impl RouteMetrics {
         }
     }
 
-    /// The gauge of uploads under way; [`crate::uploads::UploadHandle`] keeps it.
+    /// The gauge of uploads under way; [`crate::uploads::Upload`] keeps it.
     pub(crate) fn in_flight(&self) -> &IntGauge {
         &self.inner.in_flight
     }
