@@ -17,6 +17,9 @@ pub mod disposition;
 pub mod form;
 pub mod http1;
 
+pub mod sniff;
+pub mod xml;
+
 mod base64_stream;
 mod length;
 mod parameters;
