@@ -46,8 +46,9 @@ pub fn admit(route: &Arc<Route>, offer: Offer) -> Result<Admission, Failure> {
 }
 
 impl Admission {
-    /// Why the file's first bytes must be there before the plan; none: they need not.
-    pub fn wants_first_bytes(&self) -> bool {
+    /// How many of the file's first bytes must be there before the plan; none: none. With detection
+    /// [`wire::sniff::PREFIX_LEN`], else 1 where a prepared URL could expire while a slow client has not begun.
+    pub fn first_bytes_wanted(&self) -> Option<usize> {
         todo!()
     }
     /// Takes the first bytes of the file: the first [`wire::sniff::PREFIX_LEN`], or all of a shorter file.

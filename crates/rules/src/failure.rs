@@ -116,4 +116,43 @@ pub struct Failure {
     pub violations: Vec<Violation>,
     /// For `Retry-After`.
     pub retry_after: Option<Duration>,
+    /// For `Allow` (405).
+    pub allow: Option<&'static str>,
+}
+
+impl Problem {
+    /// The kebab-case name: the end of the `type` URN and the metric reason.
+    pub fn name(self) -> &'static str {
+        todo!()
+    }
+    /// The HTTP status.
+    pub fn status(self) -> u16 {
+        todo!()
+    }
+}
+
+impl Committed {
+    /// `no`, `yes` or `unknown`.
+    pub fn as_str(self) -> &'static str {
+        todo!()
+    }
+}
+
+impl Failure {
+    /// A failure outside any step, with the problem's usual blame; nothing is committed.
+    pub fn new(problem: Problem, detail: impl Into<String>) -> Self {
+        todo!("{problem:?} {}", detail.into())
+    }
+    /// A fault of this gateway; `cause` goes to the log, the client is told no more than that it is one.
+    pub fn internal(cause: impl Into<String>) -> Self {
+        todo!("{}", cause.into())
+    }
+    /// Trouble with the client's body before the transfer began (reading a form's fields or the first bytes).
+    pub fn before_transfer(route: &crate::config::Route, trouble: crate::run::TransferTrouble) -> Self {
+        todo!("{route:?} {trouble:?}")
+    }
+    /// The body of the answer, in the contract's shape and order.
+    pub fn problem_json(&self, upload_id: &uuid::Uuid, route: Option<&str>) -> serde_json::Value {
+        todo!("{upload_id} {route:?}")
+    }
 }

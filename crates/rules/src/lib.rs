@@ -10,4 +10,5 @@ pub mod expr;
 pub mod failure;
 pub mod plan;
 pub mod run;
+pub mod routing;
 pub mod url;

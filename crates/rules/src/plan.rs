@@ -25,6 +25,18 @@ impl TransferPlan {
     pub fn route(&self) -> &Arc<Route> {
         todo!()
     }
+    /// The file's name as rules see it.
+    pub fn file_name(&self) -> &str {
+        todo!()
+    }
+    /// The file's media type as rules see it.
+    pub fn file_type(&self) -> &str {
+        todo!()
+    }
+    /// The smallest size that the route takes.
+    pub fn min_len(&self) -> Option<u64> {
+        todo!()
+    }
     /// The file's size in bytes, if known.
     pub fn file_len(&self) -> Option<u64> {
         todo!()

@@ -142,9 +142,9 @@ pub enum NoAnswer {
     Unreachable(String),
     /// The address or host is not allowed: nothing was sent.
     NotAllowed(String),
-    /// A reused connection turned out to be closed before a byte of the request was written: any step may be sent again.
+    /// A reused connection turned out to be closed before the request was written whole, or it died without an answer byte.
     StaleConnection,
-    /// The connection was closed or reset, and the upstream may have the request: only a retryable step may be sent again.
+    /// The connection was closed or reset.
     Broken(String),
     /// No answer in time.
     Timeout,
@@ -265,7 +265,7 @@ impl Run {
     pub fn abort(&mut self, trouble: TransferTrouble) {
         todo!("{trouble:?}")
     }
-    /// The requests that take back what was begun, latest step first; empties the list. Called after a failure, or when the upload is dropped.
+    /// The requests that take back what was begun, latest step first; empties the list, which is empty after [`Action::Finish`]. Called after a failure, or when the upload is dropped.
     pub fn take_undo(&mut self) -> Vec<UndoRequest> {
         todo!()
     }
