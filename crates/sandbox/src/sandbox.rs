@@ -1,0 +1,153 @@
+//! The sandbox itself: starts the listeners, tells where they are, shows what happened, stops.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::faults::Fault;
+use crate::journal::Exchange;
+use crate::objects::{Announced, StoredObject};
+use crate::options::Options;
+use crate::server::{self, Site};
+use crate::state::{self, Origins, Shared};
+use crate::system::System;
+
+/// Running stand-ins. Dropping it stops them as [`stop`](Sandbox::stop) does, without waiting.
+#[derive(Debug)]
+pub struct Sandbox {
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Sandbox {
+    /// Starts all listeners on loopback. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When a port cannot be had, or when the address is not a loopback address.
+    pub async fn start(options: Options) -> io::Result<Sandbox> {
+        let mut listeners = Vec::new();
+        let sites = System::ALL.into_iter().map(Site::System).chain([Site::Storage]);
+        let mut origins = Origins { systems: Vec::new(), storage: String::new() };
+        for (number, site) in (0_u16..).zip(sites) {
+            let listener = TcpListener::bind(address(options.address, number)?).await?;
+            let origin = format!("http://{}", listener.local_addr()?);
+            match site {
+                Site::System(system) => origins.systems.push((system, origin)),
+                Site::Storage => origins.storage = origin,
+            }
+            listeners.push((listener, site));
+        }
+        let shared = Arc::new(Shared::new(options, origins));
+        let (stop, tasks, numbers) = (CancellationToken::new(), TaskTracker::new(), Arc::new(AtomicU64::new(0)));
+        for (listener, site) in listeners {
+            let (shared, numbers) = (Arc::clone(&shared), Arc::clone(&numbers));
+            tasks.spawn(server::accept(listener, site, shared, numbers, stop.clone(), tasks.clone()));
+        }
+        Ok(Sandbox { shared, stop, tasks })
+    }
+
+    /// The environment in which the shipped routes talk to this sandbox.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let storage = self.storage_origin();
+        let mut variables = vec![
+            ("KUSTOMER_URL", self.origin(System::Kustomer)),
+            ("KUSTOMER_API_KEY", state::KUSTOMER_API_KEY),
+            ("KUSTOMER_STORAGE", storage),
+            ("FLOWKIWI_URL", self.origin(System::Flowkiwi)),
+            ("FLOWKIWI_TOKEN", state::FLOWKIWI_TOKEN),
+            ("FLOWKIWI_ORGANIZATION_ID", state::FLOWKIWI_ORGANIZATION_ID),
+            ("KLINKCX_URL", self.origin(System::KlinkCx)),
+            ("KLINKCX_TOKEN", state::KLINKCX_TOKEN),
+            ("TEAMWORK_DESK_URL", self.origin(System::TeamworkDesk)),
+            ("TEAMWORK_DESK_API_KEY", state::TEAMWORK_DESK_API_KEY),
+            ("TEAMWORK_DESK_STORAGE", storage),
+            ("CONNECT_URL", self.origin(System::AmazonConnect)),
+            ("CONNECT_INSTANCE_ID", state::CONNECT_INSTANCE_ID),
+            ("CONNECT_STORAGE", storage),
+            ("AWS_REGION", state::REGION),
+            ("AWS_ACCESS_KEY_ID", state::AWS_ACCESS_KEY_ID),
+            ("AWS_SECRET_ACCESS_KEY", state::AWS_SECRET_ACCESS_KEY),
+            ("TIDEGATE_ALLOW_PRIVATE", "127.0.0.0/8"),
+        ];
+        if let Some(token) = &self.shared.options.session_token {
+            variables.push(("AWS_SESSION_TOKEN", token));
+        }
+        variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// `http://host:port` of a system's API.
+    pub fn origin(&self, system: System) -> &str {
+        let found = self.shared.origins.systems.iter().find(|(known, _)| *known == system);
+        found.map(|(_, origin)| origin.as_str()).unwrap_or_default()
+    }
+
+    /// `http://host:port` of the S3 endpoint.
+    pub fn storage_origin(&self) -> &str {
+        &self.shared.origins.storage
+    }
+
+    /// One line per listener, for people.
+    pub fn describe(&self) -> Vec<String> {
+        let systems = self.shared.origins.systems.iter().map(|(system, origin)| format!("{system:<15} {origin}"));
+        systems.chain([format!("{:<15} {}", "storage (s3)", self.storage_origin())]).collect()
+    }
+
+    /// The files whose bytes arrived completely, in the order in which they were begun.
+    pub fn objects(&self) -> Vec<StoredObject> {
+        self.shared.uploads().stored()
+    }
+
+    /// Every upload that was begun and not taken back, with or without bytes.
+    pub fn announced(&self) -> Vec<Announced> {
+        self.shared.uploads().announced()
+    }
+
+    /// Every request, in the order in which they were answered (or lost); the newest 8192 of them.
+    pub fn journal(&self) -> Vec<Exchange> {
+        self.shared.journal()
+    }
+
+    /// Lets something go wrong. Faults of the same system and step take their turns in the order given.
+    pub fn script(&self, fault: Fault) {
+        self.shared.script(fault);
+    }
+
+    /// Forgets objects, journal and faults.
+    pub fn clear(&self) {
+        self.shared.clear();
+    }
+
+    /// Closes all listeners and connections and waits until they are closed.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// The address of the listener with that number.
+fn address(base: Option<SocketAddr>, number: u16) -> io::Result<SocketAddr> {
+    let base = base.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    if !base.ip().is_loopback() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the sandbox listens on loopback only"));
+    }
+    let port = match base.port() {
+        0 => Some(0),
+        first => first.checked_add(number),
+    };
+    let port = port.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the ports after this one run out"))?;
+    Ok(SocketAddr::new(base.ip(), port))
+}
