@@ -47,7 +47,7 @@ pub fn route(routes: &[Arc<Route>], method: &http::Method, path: &str) -> Routin
     let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
     let mut wrong_method = None;
     for route in routes {
-        for fit in fits(&route.path, &segments) {
+        if let Some(fit) = fits(&route.path, &segments) {
             if fit.takes(method) {
                 return Routing::Found(Match { route: Arc::clone(route), captures: fit.captures, name: fit.name });
             }

@@ -184,6 +184,8 @@ pub enum TransferTrouble {
         /// Announced.
         expected: u64,
     },
+    /// The length is not what was announced or derived, in words for the client.
+    WrongLength(String),
     /// More bytes came than the route takes.
     TooLarge {
         /// The limit.
