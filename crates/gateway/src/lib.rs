@@ -1,9 +1,21 @@
-//! .
+//! What makes it happen: sockets, TLS, the upload pipeline, metrics and the admin side.
+//!
+//! Modules in reading order; `pipeline` is the page to read first.
+
+mod pipeline;
+
+pub mod ingress;
+mod ledger;
+mod respond;
+mod steps;
+mod trace;
+mod undo;
 
 pub mod transfer;
 
 pub mod upstream;
 
+pub mod app;
 pub mod budget;
 
 pub mod metrics;

@@ -1,16 +1,19 @@
 //! The file, streamed from the client to one upstream in the upload's own task.
 
 mod progress;
+mod stage;
 
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use rules::plan::TransferPlan;
 use rules::run::{TransferRequest, TransferStage, TransferTrouble, Transferred};
 use wire::digest::{ClientDigests, DigestSet};
 
 use crate::upstream::Upstreams;
 
 pub use progress::{Progress, Side};
+pub(crate) use stage::{FileArrived, Leftover, Streamed, stream};
 
 /// The file's bytes as the client sends them.
 pub trait FileSource: Send {
@@ -31,6 +34,19 @@ pub struct Verification {
     pub max_len: Option<u64>,
     /// The smallest.
     pub min_len: Option<u64>,
+}
+
+impl Verification {
+    /// What a plan demands.
+    #[must_use]
+    pub fn of(plan: &TransferPlan) -> Self {
+        Self {
+            digests: plan.digests(),
+            client: plan.client_digests().clone(),
+            max_len: plan.max_len(),
+            min_len: plan.min_len(),
+        }
+    }
 }
 
 /// File bytes that were taken from the source and that no upstream has: the next attempt sends them first.

@@ -1,0 +1,53 @@
+//! What every part of a running gateway shares.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rules::config::Config;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::budget::Budget;
+use crate::metrics::Metrics;
+use crate::uploads::UploadTable;
+use crate::upstream::Upstreams;
+
+/// What every part of a running gateway shares.
+pub struct App {
+    /// The checked configuration.
+    pub config: Arc<Config>,
+    /// Connections to the upstreams.
+    pub upstreams: Arc<Upstreams>,
+    /// Every metric.
+    pub metrics: Arc<Metrics>,
+    /// The memory that all body buffers come out of.
+    pub budget: Arc<Budget>,
+    /// Uploads in flight.
+    pub uploads: Arc<UploadTable>,
+    /// Every spawned task; shutdown waits for them.
+    pub tasks: TaskTracker,
+    /// Set at the first SIGTERM: no new uploads.
+    pub draining: CancellationToken,
+    /// Set when the grace time is over: uploads in flight end now.
+    pub aborting: CancellationToken,
+}
+
+/// What is known of a client's connection.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionInfo {
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// Index of the listener in the configuration.
+    pub listener: usize,
+    /// Whether it is encrypted.
+    pub tls: bool,
+    /// Whether it speaks HTTP/2.
+    pub http2: bool,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("uploads", &self.uploads.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,211 @@
+//! The body of a client's request, read with time limits and with proof of its end.
+//!
+//! `None` from hyper is not proof: an HTTP/2 stream that was reset with `NO_ERROR` ends in just the same way as one that ended
+//! truly, even short of its `content-length` (RFC 9113, section 8.1 asks for the count). So the end counts only when the
+//! stream says that it ended, and when as many bytes came as were announced.
+//!
+//! Only time spent waiting for the client counts against its limits; a slow upstream is not the client's fault.
+
+use std::error::Error as _;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body as _;
+use hyper::body::Incoming;
+use rules::config::Timeouts;
+use rules::run::TransferTrouble;
+use tokio::time::{Instant, Sleep};
+use wire::digest::{ClientDigests, Digester};
+
+/// Reads a request's body.
+#[derive(Debug)]
+pub(crate) struct BodyReader {
+    body: Incoming,
+    http2: bool,
+    announced: Option<u64>,
+    received: u64,
+    polled: bool,
+    ended: bool,
+    whole: Option<WholeBodyCheck>,
+    patience: Patience,
+}
+
+/// Digests that speak of the whole body and not of the file in it: a form's `Content-Digest`.
+#[derive(Debug)]
+struct WholeBodyCheck {
+    digester: Digester,
+    expected: ClientDigests,
+}
+
+impl BodyReader {
+    /// Wraps a body. `announced` is the request's `Content-Length`; `whole` are digests of the whole body.
+    pub(crate) fn new(
+        body: Incoming,
+        http2: bool,
+        announced: Option<u64>,
+        whole: ClientDigests,
+        timeouts: &Timeouts,
+    ) -> Self {
+        let algorithms = whole.algorithms();
+        let whole =
+            (!algorithms.is_empty()).then(|| WholeBodyCheck { digester: Digester::new(algorithms), expected: whole });
+        Self {
+            body,
+            http2,
+            announced,
+            received: 0,
+            polled: false,
+            ended: false,
+            whole,
+            patience: Patience::new(timeouts),
+        }
+    }
+
+    /// Whether the end was seen and proved.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// What is left of the body, unless it was read to its end, or was never asked for (then a client that waits for
+    /// `100 Continue` must not get one by our reading on).
+    pub(crate) fn into_rest(self) -> Option<Incoming> {
+        (self.polled && !self.ended).then_some(self.body)
+    }
+
+    /// The next bytes; `None` only when the end is proved.
+    pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, TransferTrouble>> {
+        if self.ended {
+            return Poll::Ready(Ok(None));
+        }
+        self.polled = true;
+        loop {
+            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+                return self.patience.poll_waiting(self.received, cx).map(Err);
+            };
+            self.patience.moved();
+            match frame {
+                // Trailers carry nothing that Tidegate uses.
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if !data.is_empty() => return Poll::Ready(self.take(data).map(Some)),
+                    _ => {}
+                },
+                Some(Err(error)) => return Poll::Ready(Err(self.trouble(&error))),
+                None => return Poll::Ready(self.prove_end().map(|()| None)),
+            }
+        }
+    }
+
+    fn take(&mut self, data: Bytes) -> Result<Bytes, TransferTrouble> {
+        self.received = self.received.saturating_add(data.len() as u64);
+        if let Some(expected) = self.announced.filter(|announced| self.received > *announced) {
+            return Err(TransferTrouble::RanOver { expected });
+        }
+        if let Some(whole) = &mut self.whole {
+            whole.digester.update(&data);
+        }
+        Ok(data)
+    }
+
+    fn prove_end(&mut self) -> Result<(), TransferTrouble> {
+        if self.http2 && !self.body.is_end_stream() {
+            return Err(TransferTrouble::ClientGone);
+        }
+        if let Some(expected) = self.announced.filter(|announced| self.received < *announced) {
+            return Err(TransferTrouble::EndedShort { expected, received: self.received });
+        }
+        if let Some(whole) = self.whole.take() {
+            let digests = whole.digester.finish();
+            whole.expected.verify(&digests).map_err(|mismatch| TransferTrouble::Digest(mismatch.to_string()))?;
+        }
+        self.ended = true;
+        Ok(())
+    }
+
+    /// A body that breaks HTTP's framing is the client's mistake; anything else means that the client went away.
+    fn trouble(&self, error: &hyper::Error) -> TransferTrouble {
+        let h2 = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+        if let Some(h2) = h2 {
+            return match h2.reason() {
+                // h2 itself compares the count with `content-length` and resets the stream.
+                Some(h2::Reason::PROTOCOL_ERROR) if h2.is_library() => match self.announced {
+                    Some(expected) if self.received < expected => {
+                        TransferTrouble::EndedShort { expected, received: self.received }
+                    }
+                    Some(expected) => TransferTrouble::RanOver { expected },
+                    None => TransferTrouble::MalformedRequest("the body breaks HTTP/2's framing".to_owned()),
+                },
+                _ => TransferTrouble::ClientGone,
+            };
+        }
+        let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+        let broken_framing = io
+            .is_some_and(|io| matches!(io.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData));
+        if error.is_parse() || broken_framing {
+            return TransferTrouble::MalformedRequest("the body's chunked framing is malformed".to_owned());
+        }
+        TransferTrouble::ClientGone
+    }
+}
+
+/// The client's time limits: how long it may stand still, and how slow it may be on average.
+#[derive(Debug)]
+struct Patience {
+    idle: Duration,
+    min_rate: u64,
+    grace: Duration,
+    /// Time spent waiting for the client before the present wait.
+    waited: Duration,
+    present: Option<Wait>,
+}
+
+#[derive(Debug)]
+struct Wait {
+    since: Instant,
+    alarm: Pin<Box<Sleep>>,
+}
+
+impl Patience {
+    fn new(timeouts: &Timeouts) -> Self {
+        Self {
+            idle: timeouts.idle,
+            min_rate: timeouts.min_rate,
+            grace: timeouts.min_rate_grace,
+            waited: Duration::ZERO,
+            present: None,
+        }
+    }
+
+    fn moved(&mut self) {
+        if let Some(wait) = self.present.take() {
+            self.waited = self.waited.saturating_add(wait.since.elapsed());
+        }
+    }
+
+    /// How long the client may have kept us waiting in all, for the bytes that it sent.
+    fn allowance(&self, received: u64) -> Duration {
+        match received.checked_div(self.min_rate) {
+            Some(seconds) => self.grace.max(Duration::from_secs(seconds)),
+            None => Duration::MAX,
+        }
+    }
+
+    fn poll_waiting(&mut self, received: u64, cx: &mut Context<'_>) -> Poll<TransferTrouble> {
+        let left = self.allowance(received).saturating_sub(self.waited);
+        let idle = self.idle;
+        let wait = self.present.get_or_insert_with(|| {
+            let since = Instant::now();
+            Wait { since, alarm: Box::pin(tokio::time::sleep_until(since + idle.min(left))) }
+        });
+        if wait.alarm.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        Poll::Ready(TransferTrouble::ClientTooSlow(if left < idle {
+            format!("the body came slower than {} bytes per second on average", self.min_rate)
+        } else {
+            format!("the body did not move for {} seconds", idle.as_secs())
+        }))
+    }
+}

@@ -1,0 +1,121 @@
+//! One upload from its head to its end: the page to read first.
+//!
+//! Data flows one way: ingress, admit, plan, prepare, transfer, finalize, respond. Each stage gives a value that only it can
+//! make, so none can be skipped. An upload ends exactly once, here: completed, refused, failed or cancelled; one metric, one
+//! log line.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+use rules::admission::admit;
+use rules::config::Route;
+use rules::failure::Failure;
+use rules::plan::{TransferPlan, plan};
+use rules::run::Run;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use crate::app::App;
+use crate::ingress::{self, Arrival, BodyReader, ClientFile, UploadRequest};
+use crate::ledger::Ledger;
+use crate::respond::{self, FileFacts, Reply, Stored};
+use crate::steps::{self, Broken, Surroundings};
+use crate::transfer::{self, Leftover, Streamed, Verification};
+use crate::undo::Begun;
+
+/// Carries one upload through every stage and gives its answer to `reply`.
+pub(crate) async fn run(app: Arc<App>, arrival: Arrival, mut body: BodyReader, mut reply: oneshot::Sender<Reply>) {
+    let client_gone = CancellationToken::new();
+    let ledger = arrival.ledger.clone();
+    let around = Surroundings::new(&app, &arrival, client_gone.clone());
+    let span = tracing::info_span!("upload", id = %ledger.upload_id, route = &*around.route.name);
+    let end = {
+        let stages = AssertUnwindSafe(stages(arrival, &mut body, &around)).catch_unwind().instrument(span);
+        tokio::pin!(stages);
+        loop {
+            tokio::select! {
+                biased;
+                end = &mut stages => break end.unwrap_or_else(|_| Err(Failure::internal("a bug ended this upload"))),
+                () = reply.closed(), if !client_gone.is_cancelled() => client_gone.cancel(),
+            }
+        }
+    };
+    let answer = settle(&app, &ledger, &end, around.live.progress().received(), !body.is_ended());
+    // A client that went away does not hear it.
+    let _unheard = reply.send(answer);
+    if let Some(rest) = body.into_rest() {
+        ingress::drain::read_and_discard(rest).await;
+    }
+}
+
+/// The one end of a request: counted, logged, answered. `received` are file bytes read; `unread` says that a part of the body
+/// was not.
+pub(crate) fn settle(app: &App, ledger: &Ledger, end: &Result<Stored, Failure>, received: u64, unread: bool) -> Reply {
+    let metrics = ledger.route.as_deref().map_or_else(|| app.metrics.unmatched(), |route| app.metrics.route(route));
+    ledger.close(&metrics, end, received);
+    match end {
+        Ok(stored) => respond::receipt(ledger, stored),
+        Err(failure) => respond::problem(ledger, failure, unread),
+    }
+}
+
+async fn stages(arrival: Arrival, body: &mut BodyReader, around: &Surroundings) -> Result<Stored, Failure> {
+    // Held to the end: the upload's memory, and its entry in the table.
+    let (request, _place) = ingress::read(arrival, body).await?;
+    let UploadRequest { offer, mut file } = request;
+    let plan = admit_and_plan(offer, &mut file, &around.route).await?;
+
+    let verify = Verification::of(&plan);
+    let facts = FileFacts::of(&plan);
+    let begun = Begun::new(Arc::clone(&around.app), Arc::clone(&around.route.name), Run::begin(plan));
+    let transferred = match prepare_and_transfer(begun, &mut file, &verify, around).await {
+        Ok(transferred) => transferred,
+        Err(broken) => return Err(take_back(*broken, around).await),
+    };
+    match steps::finalize(transferred.begun, around).await {
+        Ok(receipt) => Ok(Stored { receipt, file: facts.complete(&transferred.file) }),
+        Err(broken) => Err(take_back(*broken, around).await),
+    }
+}
+
+async fn admit_and_plan(
+    offer: rules::admission::Offer,
+    file: &mut ClientFile<'_>,
+    route: &Arc<Route>,
+) -> Result<TransferPlan, Failure> {
+    let mut admission = admit(route, offer)?;
+    if let Some(wanted) = admission.first_bytes_wanted() {
+        let first = file.peek(wanted).await.map_err(|trouble| Failure::before_transfer(route, trouble))?;
+        admission.detect(&first)?;
+    }
+    plan(admission)
+}
+
+/// Prepares and streams; both again where a URL had expired or a dead connection took nothing with it.
+async fn prepare_and_transfer(
+    mut begun: Begun,
+    file: &mut ClientFile<'_>,
+    verify: &Verification,
+    around: &Surroundings,
+) -> Result<transfer::FileArrived, Box<Broken>> {
+    let mut leftover = Leftover::default();
+    loop {
+        let prepared = steps::prepare(begun, around).await?;
+        match transfer::stream(prepared, &mut leftover, file, verify, around).await {
+            Streamed::Done(transferred) => return Ok(*transferred),
+            Streamed::Again(again) => begun = again,
+        }
+    }
+}
+
+/// Takes back what a failed upload began, so that its answer can say truly whether the file exists.
+async fn take_back(broken: Broken, around: &Surroundings) -> Failure {
+    let Broken { mut failure, begun } = broken;
+    around.live.enter(crate::uploads::Stage::Undo, None);
+    if let Some(committed) = begun.take_back().await {
+        failure.committed = committed;
+    }
+    failure
+}

@@ -1,0 +1,143 @@
+//! The answer: a receipt, or a problem (RFC 9457). Its status comes from the one table in `rules::failure`.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use rules::failure::Failure;
+use rules::plan::TransferPlan;
+use rules::run::{Receipt, Transferred};
+use wire::digest::{Digests, repr_digest_field};
+
+use crate::ledger::{Ledger, X_REQUEST_ID};
+
+/// What a client is answered with.
+pub(crate) type Reply = Response<Full<Bytes>>;
+
+/// The upload's id, in every answer.
+const UPLOAD_ID: HeaderName = HeaderName::from_static("tidegate-upload-id");
+/// RFC 9530.
+const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
+
+/// What is known of the file when the plan stands.
+#[derive(Debug, Clone)]
+pub(crate) struct FileFacts {
+    name: String,
+    media_type: String,
+}
+
+/// What a receipt says of the file.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredFile {
+    /// As sent upstream.
+    pub(crate) name: String,
+    /// As sent upstream.
+    pub(crate) media_type: String,
+    /// Bytes.
+    pub(crate) size: u64,
+    /// What was computed while streaming.
+    pub(crate) digests: Digests,
+}
+
+/// An upload that ended well.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    /// The rule's result.
+    pub(crate) receipt: Receipt,
+    /// The file.
+    pub(crate) file: StoredFile,
+}
+
+impl FileFacts {
+    /// From the plan.
+    pub(crate) fn of(plan: &TransferPlan) -> Self {
+        Self { name: plan.file_name().to_owned(), media_type: plan.file_type().to_owned() }
+    }
+
+    /// With what the transfer told.
+    pub(crate) fn complete(self, transferred: &Transferred) -> StoredFile {
+        let digests = transferred.digests.clone();
+        StoredFile { name: self.name, media_type: self.media_type, size: transferred.file_len, digests }
+    }
+}
+
+impl Stored {
+    /// 201, or 202 while the upstream is still at it.
+    pub(crate) fn status(&self) -> u16 {
+        if self.receipt.processing { 202 } else { 201 }
+    }
+}
+
+/// The answer to an upload that ended well.
+pub(crate) fn receipt(ledger: &Ledger, stored: &Stored) -> Reply {
+    let digests: serde_json::Map<_, _> = stored
+        .file
+        .digests
+        .iter()
+        .map(|(algorithm, _)| algorithm)
+        .filter_map(|algorithm| Some((algorithm.name().to_owned(), stored.file.digests.hex(algorithm)?.into())))
+        .collect();
+    let body = serde_json::json!({
+        "upload_id": ledger.upload_id.to_string(),
+        "route": ledger.route.as_deref(),
+        "status": if stored.receipt.processing { "processing" } else { "stored" },
+        "file": { "name": stored.file.name, "type": stored.file.media_type, "size": stored.file.size, "digests": digests },
+        "result": stored.receipt.result,
+    });
+    let mut headers = HeaderMap::new();
+    if let Some(url) = stored.receipt.result.get("url").and_then(serde_json::Value::as_str) {
+        // A result that is no URL is still a result; it is only no `Location`.
+        if rules::url::Url::parse(url).is_ok() {
+            insert(&mut headers, LOCATION, url);
+        }
+    }
+    if let Some(field) = repr_digest_field(&stored.file.digests) {
+        insert(&mut headers, REPR_DIGEST, &field);
+    }
+    answer(ledger, stored.status(), "application/json", &body, headers)
+}
+
+/// The answer to an upload that ended badly. `unread` says that a part of its body was not read.
+pub(crate) fn problem(ledger: &Ledger, failure: &Failure, unread: bool) -> Reply {
+    let mut headers = HeaderMap::new();
+    if let Some(after) = failure.retry_after {
+        insert(&mut headers, RETRY_AFTER, &after.as_secs().max(1).to_string());
+    }
+    if let Some(allow) = failure.allow {
+        insert(&mut headers, ALLOW, allow);
+    }
+    // What was not read may still be on its way: nothing after it on this connection can be trusted to be a request.
+    if ledger.http1 && unread {
+        insert(&mut headers, CONNECTION, "close");
+    }
+    let body = failure.problem_json(&ledger.upload_id, ledger.route.as_deref());
+    answer(ledger, failure.problem.status(), "application/problem+json", &body, headers)
+}
+
+fn answer(
+    ledger: &Ledger,
+    status: u16,
+    media_type: &'static str,
+    body: &serde_json::Value,
+    mut headers: HeaderMap,
+) -> Reply {
+    insert(&mut headers, UPLOAD_ID, &ledger.upload_id.to_string());
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(id) = &ledger.request_id {
+        headers.insert(X_REQUEST_ID, id.clone());
+    }
+    let mut text = serde_json::to_vec(body).unwrap_or_default();
+    text.push(b'\n');
+    let mut reply = Response::new(Full::new(Bytes::from(text)));
+    *reply.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *reply.headers_mut() = headers;
+    reply
+}
+
+/// Sets a field whose value is text of ours or checked text; one that is not fit for a header is left out.
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

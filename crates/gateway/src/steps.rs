@@ -1,0 +1,195 @@
+//! Prepare and finalize: sends the requests that `rules::run` asks for and reports what came back.
+//!
+//! No decision is made here. An upload can be interrupted between and during requests: by its client until the last bytes
+//! were released, and by the end of a drain at any time.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rules::config::Route;
+use rules::failure::Failure;
+use rules::run::{Action, Answer, NoAnswer, Receipt, StepRequest, TransferRequest, TransferTrouble};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::ingress::Arrival;
+use crate::metrics::{StepMetrics, StepStatus};
+use crate::trace;
+use crate::undo::Begun;
+use crate::uploads::{Live, Stage};
+
+/// Everything around an upload that its stages need.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    /// What the gateway shares.
+    pub(crate) app: Arc<App>,
+    /// The route.
+    pub(crate) route: Arc<Route>,
+    /// What the table of uploads in flight shows of it.
+    pub(crate) live: Arc<Live>,
+    /// `traceparent` for targets with their own URL.
+    pub(crate) traceparent: Option<String>,
+    /// Set when the client went away.
+    pub(crate) client_gone: CancellationToken,
+}
+
+impl Surroundings {
+    /// Of one arrival.
+    pub(crate) fn new(app: &Arc<App>, arrival: &Arrival, client_gone: CancellationToken) -> Self {
+        Self {
+            app: Arc::clone(app),
+            route: Arc::clone(&arrival.matched.route),
+            live: Arc::clone(arrival.place.entry.live()),
+            traceparent: trace::continued(&arrival.head.headers),
+            client_gone,
+        }
+    }
+}
+
+/// The prepare steps are done; the transfer comes next.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// The upload.
+    pub(crate) begun: Begun,
+    /// What to stream where.
+    pub(crate) request: TransferRequest,
+}
+
+/// An upload that failed, and what was begun for it.
+#[derive(Debug)]
+pub(crate) struct Broken {
+    /// Why.
+    pub(crate) failure: Failure,
+    /// What is to be taken back.
+    pub(crate) begun: Begun,
+}
+
+/// Runs the steps before the transfer.
+///
+/// # Errors
+/// Whatever a step can meet.
+pub(crate) async fn prepare(mut begun: Begun, around: &Surroundings) -> Result<Prepared, Box<Broken>> {
+    match carry_out(&mut begun, around, Interrupts::ByClientOrDrain).await {
+        Ok(Pause::Transfer(request)) => Ok(Prepared { begun, request: *request }),
+        Ok(Pause::Finished(_)) => Err(broken(Failure::internal("the rule ended before its transfer"), begun)),
+        Err(failure) => Err(broken(*failure, begun)),
+    }
+}
+
+/// Runs the steps after the transfer. The client's going away does not stop them.
+///
+/// # Errors
+/// Whatever a step can meet.
+pub(crate) async fn finalize(mut begun: Begun, around: &Surroundings) -> Result<Receipt, Box<Broken>> {
+    match carry_out(&mut begun, around, Interrupts::ByDrain).await {
+        Ok(Pause::Finished(receipt)) => Ok(receipt),
+        Ok(Pause::Transfer(_)) => Err(broken(Failure::internal("the rule asked for a second transfer"), begun)),
+        Err(failure) => Err(broken(*failure, begun)),
+    }
+}
+
+fn broken(failure: Failure, begun: Begun) -> Box<Broken> {
+    Box::new(Broken { failure, begun })
+}
+
+/// Where the steps stop for something else.
+enum Pause {
+    Transfer(Box<TransferRequest>),
+    Finished(Receipt),
+}
+
+/// Who may interrupt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Interrupts {
+    ByClientOrDrain,
+    ByDrain,
+}
+
+impl Interrupts {
+    const fn stage(self) -> Stage {
+        match self {
+            Self::ByClientOrDrain => Stage::Prepare,
+            Self::ByDrain => Stage::Finalize,
+        }
+    }
+}
+
+async fn carry_out(begun: &mut Begun, around: &Surroundings, interrupts: Interrupts) -> Result<Pause, Box<Failure>> {
+    loop {
+        let done = async {
+            match begun.next() {
+                Action::Send(request) => Done::Answered(send(&request, around, interrupts.stage()).await),
+                Action::Wait { pause, step, retry } => {
+                    if let Some(reason) = retry {
+                        around.live.route().step(&step).retried(reason);
+                    }
+                    tokio::time::sleep(pause).await;
+                    Done::Waited
+                }
+                Action::Transfer(request) => Done::Pause(Pause::Transfer(Box::new(request))),
+                Action::Finish(receipt) => Done::Pause(Pause::Finished(receipt)),
+                Action::Fail(failure) => Done::Failed(Box::new(failure)),
+            }
+        };
+        tokio::select! {
+            biased;
+            done = done => match done {
+                Done::Answered(answer) => begun.report(answer),
+                Done::Waited => {}
+                Done::Pause(pause) => return Ok(pause),
+                Done::Failed(failure) => return Err(failure),
+            },
+            () = around.app.aborting.cancelled() => begun.abort(TransferTrouble::Draining),
+            () = around.client_gone.cancelled(), if interrupts == Interrupts::ByClientOrDrain => {
+                begun.abort(TransferTrouble::ClientGone);
+            }
+        }
+    }
+}
+
+/// What became of one action.
+enum Done {
+    Answered(Result<Answer, NoAnswer>),
+    Waited,
+    Pause(Pause),
+    Failed(Box<Failure>),
+}
+
+async fn send(request: &StepRequest, around: &Surroundings, stage: Stage) -> Result<Answer, NoAnswer> {
+    around.live.enter(stage, Some(&request.step));
+    let attempt = Attempt::begin(around, &request.step);
+    let answer = around.app.upstreams.send(request, around.traceparent.as_deref()).await;
+    attempt.end(match &answer {
+        Ok(answer) => StepStatus::of(answer.status),
+        Err(NoAnswer::Timeout) => StepStatus::Timeout,
+        Err(_) => StepStatus::Error,
+    });
+    answer
+}
+
+/// One attempt of a step, counted once: dropped without an end, it was cancelled.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    metrics: StepMetrics,
+    begun: Instant,
+    status: StepStatus,
+}
+
+impl Attempt {
+    /// Begins.
+    pub(crate) fn begin(around: &Surroundings, step: &str) -> Self {
+        let metrics = around.live.route().step(step);
+        Self { metrics, begun: Instant::now(), status: StepStatus::Cancelled }
+    }
+
+    /// Ends.
+    pub(crate) fn end(mut self, status: StepStatus) {
+        self.status = status;
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.metrics.requested(self.status, self.begun.elapsed());
+    }
+}
