@@ -1,0 +1,31 @@
+# Short names for everyday commands; `just` alone lists them.
+
+default:
+    @just --list
+
+# Every shipped route against the stand-ins, verified
+demo:
+    cargo run --release --locked -- demo
+
+# All tests, or those of one crate: `just test tidegate-wire`
+test package="":
+    cargo test {{ if package == "" { "--workspace" } else { "--package " + package } }}
+
+# Format and lint
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+    .ci/layers
+    .ci/links
+
+# Report every problem of the shipped configuration
+check config="config/tidegate.yaml":
+    cargo run --quiet -- check --config {{ config }}
+
+# Licences, bans and sources of the dependencies
+deny:
+    cargo deny --locked check bans licenses sources
+
+# Everything that must hold before a change lands
+ci:
+    .ci/run
