@@ -1,10 +1,57 @@
 //! Templates: text with `${ expressions }` in it, compiled once at load.
+//!
+//! The expressions are minijinja's; its templates are not used. Request data is never compiled, only looked up. What a value
+//! turns into is decided by the place it is used in, so that a value can never break out of its place.
 
-use minijinja::Value;
+mod engine;
+mod filters;
+mod json;
+mod names;
+mod reference;
+mod scan;
+mod text;
+
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::machinery::parse_expr;
+use minijinja::{ErrorKind, Value};
+use wire::envelope::Encoding;
+
+use crate::run::Facts;
+use names::Chain;
+use scan::Scanned;
+
+pub(crate) use json::{from_json, parse_json, to_json};
+pub(crate) use names::Segment;
+pub use reference::{FILTERS, FUNCTIONS, TESTS};
+pub(crate) use text::to_text;
 
 /// A scalar of a rule: text, or one expression, or text with expressions in it.
 #[derive(Debug, Clone)]
-pub struct Template {}
+pub struct Template {
+    pieces: Vec<Piece>,
+    references: Vec<Reference>,
+}
+
+/// A part of a [`Template`].
+#[derive(Debug, Clone)]
+pub enum Piece {
+    /// Text as it stands.
+    Text(String),
+    /// A compiled expression.
+    Expression(Expression),
+    /// `${ file.base64 }` or `${ file.base64url }`: here the file streams.
+    Stream(Encoding),
+}
+
+/// One compiled expression.
+#[derive(Clone)]
+pub struct Expression {
+    compiled: Arc<minijinja::Expression<'static, 'static>>,
+    chains: Arc<[Chain]>,
+    source: Arc<str>,
+}
 
 /// A scalar that cannot be compiled.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -29,12 +76,12 @@ pub struct Reference {
     pub offset: usize,
     /// Length in bytes.
     pub len: usize,
-    /// Whether `default(…)` takes it when it is undefined.
+    /// Whether `default(…)`, `is defined` or `is undefined` takes it when it is undefined.
     pub defaulted: bool,
 }
 
 /// What an expression gave that cannot be used, or why it gave nothing.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct EvalError {
     /// What went wrong, without values that could be secret.
@@ -47,19 +94,56 @@ impl Template {
     /// Compiles a scalar. `$${` is a literal `${`.
     ///
     /// # Errors
-    /// An unclosed `${`, a syntax error, an unknown filter or function.
+    /// An unclosed `${`, a syntax error, an unknown filter, test or function, `file.base64` that does not stand alone.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
-        todo!("{source}")
+        let mut pieces = Vec::new();
+        let mut references = Vec::new();
+        for part in scan::scan(source)? {
+            match part {
+                Scanned::Text(text) => pieces.push(Piece::Text(text)),
+                Scanned::Expression { source, offset } => {
+                    if let Some(encoding) = stream_encoding(source) {
+                        pieces.push(Piece::Stream(encoding));
+                        continue;
+                    }
+                    let expression = Expression::compile(source).map_err(|error| error.moved_by(offset))?;
+                    references.extend(expression.chains.iter().map(|chain| chain.reference(offset)));
+                    pieces.push(Piece::Expression(expression));
+                }
+            }
+        }
+        Ok(Self { pieces, references })
+    }
+
+    /// A template that is nothing but this text, with no meaning given to `${`.
+    pub fn literal(text: impl Into<String>) -> Self {
+        Self { pieces: vec![Piece::Text(text.into())], references: Vec::new() }
+    }
+
+    /// Its parts; never empty.
+    pub fn pieces(&self) -> &[Piece] {
+        &self.pieces
     }
 
     /// Every name that the expressions use.
     pub fn references(&self) -> &[Reference] {
-        todo!()
+        &self.references
+    }
+
+    /// How the file streams here, if it does.
+    pub fn stream(&self) -> Option<Encoding> {
+        self.pieces.iter().find_map(|piece| match piece {
+            Piece::Stream(encoding) => Some(*encoding),
+            Piece::Text(_) | Piece::Expression(_) => None,
+        })
     }
 
     /// The text, if there is no expression in it.
     pub fn as_literal(&self) -> Option<&str> {
-        todo!()
+        match self.pieces.as_slice() {
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
     }
 
     /// The typed value: exactly one expression gives its value, anything else a string.
@@ -67,7 +151,214 @@ impl Template {
     ///
     /// # Errors
     /// An undefined result, a null, list or map inside text, or any failure of the expression.
-    pub fn eval(&self, facts: &crate::run::Facts) -> Result<Option<Value>, EvalError> {
-        todo!("{facts:?}")
+    pub fn eval(&self, facts: &Facts) -> Result<Option<Value>, EvalError> {
+        match self.pieces.as_slice() {
+            [Piece::Expression(expression)] => expression.eval(facts),
+            pieces => pieces.iter().map(|piece| piece.text(facts)).collect::<Result<String, _>>().map(|text| Some(text.into())),
+        }
+    }
+
+    /// The value as text, as headers, form fields and URLs take it. `Ok(None)` means `omit`.
+    ///
+    /// # Errors
+    /// As for [`Template::eval`]; a null, list or map.
+    pub fn eval_text(&self, facts: &Facts) -> Result<Option<String>, EvalError> {
+        match self.pieces.as_slice() {
+            [Piece::Expression(expression)] => match expression.eval(facts)? {
+                Some(value) => expression.text_of(&value).map(Some),
+                None => Ok(None),
+            },
+            pieces => pieces.iter().map(|piece| piece.text(facts)).collect::<Result<String, _>>().map(Some),
+        }
+    }
+
+    /// Whether a condition holds: a boolean, or any other value by minijinja's truth (empty and zero are false).
+    /// The texts `true` and `false` count as booleans. `omit` is false.
+    ///
+    /// # Errors
+    /// As for [`Template::eval`].
+    pub fn eval_bool(&self, facts: &Facts) -> Result<bool, EvalError> {
+        let value = self.eval(facts)?;
+        Ok(value.is_some_and(|value| match value.as_str() {
+            Some("false") => false,
+            _ => value.is_true(),
+        }))
     }
 }
+
+impl Piece {
+    /// The text of a piece inside a longer scalar.
+    pub(crate) fn text(&self, facts: &Facts) -> Result<String, EvalError> {
+        match self {
+            Self::Text(text) => Ok(text.clone()),
+            Self::Expression(expression) => {
+                let value = expression.eval(facts)?;
+                let value = value.ok_or_else(|| expression.error(facts, "`omit` cannot stand inside text".to_owned()))?;
+                expression.text_of(&value)
+            }
+            Self::Stream(_) => {
+                Err(EvalError { message: "the file cannot stream here".to_owned(), answer_of: None })
+            }
+        }
+    }
+}
+
+impl Expression {
+    fn compile(source: &str) -> Result<Self, TemplateError> {
+        let chains = {
+            let expr = parse_expr(source).map_err(|error| syntax_error(source, &error))?;
+            names::chains(source, &expr)?
+        };
+        if let Some(chain) = chains.iter().find(|chain| is_stream_name(chain)) {
+            return Err(TemplateError {
+                offset: chain.start,
+                len: chain.end - chain.start,
+                message: "the file's base64 form must stand alone in its braces".to_owned(),
+                hint: Some("it is never in memory as a whole; write `${ file.base64 }` without filters or operators".to_owned()),
+            });
+        }
+        let compiled = engine::environment()
+            .compile_expression_owned(with_variables(source, &chains))
+            .map_err(|error| syntax_error(source, &error))?;
+        Ok(Self { compiled: Arc::new(compiled), chains: chains.into(), source: source.trim().into() })
+    }
+
+    /// The source between the braces.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The typed value; `Ok(None)` means `omit`.
+    ///
+    /// # Errors
+    /// An undefined result, or any failure of the expression.
+    pub fn eval(&self, facts: &Facts) -> Result<Option<Value>, EvalError> {
+        let values = self.chains.iter().enumerate().map(|(index, chain)| (variable(index), facts.lookup(&chain.path)));
+        let result = self.compiled.eval(Value::from_pairs(values));
+        let value = result.map_err(|error| self.error(facts, self.describe(&error)))?;
+        if engine::is_omit(&value) {
+            return Ok(None);
+        }
+        if value.is_undefined() {
+            return Err(self.error(facts, format!("`{}` is undefined", self.source)));
+        }
+        if value.kind() == minijinja::value::ValueKind::Invalid {
+            return Err(self.error(facts, format!("`{}` is a number beyond 64 bits", self.source)));
+        }
+        Ok(Some(value))
+    }
+
+    fn text_of(&self, value: &Value) -> Result<String, EvalError> {
+        to_text(value).map_err(|what| EvalError {
+            message: format!("`{}` is {what}, which cannot stand in text", self.source),
+            answer_of: self.step(None),
+        })
+    }
+
+    /// Kinds of minijinja's errors carry no values, its details may; details of our own filters begin with a backtick.
+    fn describe(&self, error: &minijinja::Error) -> String {
+        let ours = error.detail().filter(|detail| detail.starts_with('`'));
+        match (error.kind(), ours) {
+            (ErrorKind::UndefinedError, _) => format!("`{}` uses something undefined", self.source),
+            (_, Some(detail)) => format!("`{}`: {detail}", self.source),
+            (kind, None) => format!("`{}`: {kind}", self.source),
+        }
+    }
+
+    fn error(&self, facts: &Facts, message: String) -> EvalError {
+        EvalError { message, answer_of: self.step(Some(facts)) }
+    }
+
+    /// The step to blame: one whose look-up is undefined before any other.
+    fn step(&self, facts: Option<&Facts>) -> Option<String> {
+        let missing = |chain: &&Chain| facts.is_some_and(|facts| facts.lookup(&chain.path).is_undefined());
+        let steps = || self.chains.iter().filter(|chain| !chain.defaulted && step_of(chain).is_some());
+        steps().find(missing).or_else(|| steps().next()).and_then(step_of)
+    }
+}
+
+/// The names of an answer itself, in predicates and error texts.
+const ANSWER_NAMES: [&str; 5] = ["status", "headers", "json", "xml", "text"];
+
+/// The names that are no step.
+const FACT_NAMES: [&str; 6] = ["file", "params", "path", "env", "upload", "client"];
+
+fn step_of(chain: &Chain) -> Option<String> {
+    match chain.path.first() {
+        Some(Segment::Name(root)) if !FACT_NAMES.contains(&root.as_str()) => Some(root.clone()),
+        _ => None,
+    }
+}
+
+impl EvalError {
+    /// The same error, where a name of the answer itself stands for `step`.
+    pub(crate) fn within(mut self, step: &str) -> Self {
+        if let Some(name) = &mut self.answer_of
+            && ANSWER_NAMES.contains(&name.as_str())
+        {
+            step.clone_into(name);
+        }
+        self
+    }
+}
+
+impl TemplateError {
+    fn moved_by(mut self, offset: usize) -> Self {
+        self.offset += offset;
+        self
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "${{ {} }}", self.source)
+    }
+}
+
+fn stream_encoding(source: &str) -> Option<Encoding> {
+    match source.trim() {
+        "file.base64" => Some(Encoding::Base64),
+        "file.base64url" => Some(Encoding::Base64Url { padding: true }),
+        _ => None,
+    }
+}
+
+fn is_stream_name(chain: &Chain) -> bool {
+    match chain.path.as_slice() {
+        [Segment::Name(root), Segment::Name(name), ..] => root == "file" && (name == "base64" || name == "base64url"),
+        _ => false,
+    }
+}
+
+fn variable(index: usize) -> String {
+    format!("__{index}")
+}
+
+/// The source with each chain replaced by its variable.
+fn with_variables(source: &str, chains: &[Chain]) -> String {
+    let mut rewritten = String::with_capacity(source.len());
+    let mut from = 0;
+    for (index, chain) in chains.iter().enumerate() {
+        rewritten.push_str(source.get(from..chain.start).unwrap_or_default());
+        rewritten.push_str(&variable(index));
+        from = chain.end;
+    }
+    rewritten.push_str(source.get(from..).unwrap_or_default());
+    rewritten
+}
+
+fn syntax_error(source: &str, error: &minijinja::Error) -> TemplateError {
+    let range = error.range().unwrap_or(0..source.len());
+    let start = range.start.min(source.len());
+    let message = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
+    let empty = source.trim().is_empty();
+    TemplateError {
+        offset: start,
+        len: range.end.min(source.len()).saturating_sub(start),
+        message: if empty { "this expression is empty".to_owned() } else { message },
+        hint: None,
+    }
+}
+
+#[cfg(test)]
+mod tests;
