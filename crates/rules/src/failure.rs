@@ -117,7 +117,9 @@ impl Problem {
             Self::MissingParameter => row("missing-parameter", 400, "A parameter is missing", Client, false),
             Self::InvalidParameter => row("invalid-parameter", 400, "A parameter has a wrong value", Client, false),
             Self::DigestMismatch => row("digest-mismatch", 400, "The file does not match its digest", Client, true),
-            Self::LengthMismatch => row("length-mismatch", 400, "The file does not have its announced size", Client, true),
+            Self::LengthMismatch => {
+                row("length-mismatch", 400, "The file does not have its announced size", Client, true)
+            }
             Self::EmptyFile => row("empty-file", 400, "The file is empty", Client, false),
             Self::FileTooSmall => row("file-too-small", 400, "The file is too small", Client, false),
             Self::Unauthenticated => row("unauthenticated", 401, "Credentials are missing or wrong", Client, false),
@@ -132,9 +134,13 @@ impl Problem {
             Self::FileTooLarge => row("file-too-large", 413, "The file is too large", Client, false),
             Self::TypeRefused => row("type-refused", 415, "This type of file is not accepted", Client, false),
             Self::TypeMismatch => row("type-mismatch", 415, "The file is not of its declared type", Client, false),
-            Self::ExtensionRefused => row("extension-refused", 422, "This file extension is not accepted", Client, false),
+            Self::ExtensionRefused => {
+                row("extension-refused", 422, "This file extension is not accepted", Client, false)
+            }
             Self::NameRefused => row("name-refused", 422, "This file name is not accepted", Client, false),
-            Self::UpstreamRefusedFile => row("upstream-refused-file", 422, "The upstream refused the file", Client, false),
+            Self::UpstreamRefusedFile => {
+                row("upstream-refused-file", 422, "The upstream refused the file", Client, false)
+            }
             Self::TargetTooLong => row("target-too-long", 414, "The request target is too long", Client, false),
             Self::ExpectationUnknown => row("expectation-unknown", 417, "This expectation is not known", Client, false),
             Self::RateLimited => row("rate-limited", 429, "Too many requests", Client, true),
@@ -143,15 +149,21 @@ impl Problem {
             Self::CodingNotSupported => row("coding-not-supported", 501, "This coding is not supported", Client, false),
             Self::UpstreamRefused => row("upstream-refused", 502, "The upstream refused the request", Upstream, false),
             Self::UpstreamFailed => row("upstream-failed", 502, "The upstream failed", Upstream, true),
-            Self::UpstreamMisbehaved => row("upstream-misbehaved", 502, "The upstream's answer makes no sense", Upstream, false),
-            Self::UpstreamUnreachable => row("upstream-unreachable", 502, "The upstream cannot be reached", Upstream, true),
+            Self::UpstreamMisbehaved => {
+                row("upstream-misbehaved", 502, "The upstream's answer makes no sense", Upstream, false)
+            }
+            Self::UpstreamUnreachable => {
+                row("upstream-unreachable", 502, "The upstream cannot be reached", Upstream, true)
+            }
             Self::UpstreamNotAllowed => {
                 row("upstream-not-allowed", 502, "The upstream pointed to a place that is not allowed", Upstream, false)
             }
             Self::Overloaded => row("overloaded", 503, "The gateway is overloaded", Gateway, true),
             Self::Draining => row("draining", 503, "The gateway is shutting down", Gateway, true),
             Self::UpstreamBusy => row("upstream-busy", 503, "The upstream is busy", Upstream, true),
-            Self::UpstreamTimeout => row("upstream-timeout", 504, "The upstream did not answer in time", Upstream, true),
+            Self::UpstreamTimeout => {
+                row("upstream-timeout", 504, "The upstream did not answer in time", Upstream, true)
+            }
             // Never sent. 499 is what the field logs for it; it must only stay apart from every status that is sent.
             Self::ClientGone => row("client-gone", 499, "The client went away", Client, true),
         }
@@ -403,7 +415,10 @@ mod tests {
     #[test]
     fn every_problem_has_the_contracts_status_and_a_name_of_its_own() {
         let contract = [
-            (400, "malformed-request malformed-form unknown-parameter missing-parameter invalid-parameter digest-mismatch length-mismatch empty-file file-too-small"),
+            (
+                400,
+                "malformed-request malformed-form unknown-parameter missing-parameter invalid-parameter digest-mismatch length-mismatch empty-file file-too-small",
+            ),
             (401, "unauthenticated"),
             (403, "forbidden"),
             (404, "no-such-route"),

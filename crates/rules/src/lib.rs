@@ -9,6 +9,8 @@ pub mod egress;
 pub mod expr;
 pub mod failure;
 pub mod plan;
+pub mod policy;
 pub mod run;
 pub mod routing;
 pub mod url;
+mod when;

@@ -76,19 +76,14 @@ const MAX_POLICY_LEN: usize = 32 * 1024;
 
 /// When a policy in base64 ends, as RFC 3339 text.
 pub(crate) fn expiration(policy: &str) -> Option<String> {
-    PostPolicy::decode(policy)?.expiration.and_then(when::iso8601)
+    end_of(&document_of(policy)?).and_then(when::iso8601)
 }
 
 impl PostPolicy {
     /// Decodes a policy; none if it is not base64 of JSON with conditions, so that it must be something else.
     pub fn decode(policy: &str) -> Option<Self> {
-        if policy.len() > MAX_POLICY_LEN {
-            return None;
-        }
-        let compact: String = policy.split_ascii_whitespace().collect();
-        let decoded = BASE64_STANDARD.decode(compact).ok()?;
-        let document: Value = serde_json::from_slice(&decoded).ok()?;
-        let expiration = document.get("expiration").and_then(Value::as_str).and_then(when::parse_text);
+        let document = document_of(policy)?;
+        let expiration = end_of(&document);
         let written = document.get("conditions")?.as_array()?;
         let conditions = written.iter().flat_map(conditions_of).collect();
         Some(Self { expiration, conditions })
@@ -123,7 +118,9 @@ impl PostPolicy {
         }
         let mentioned = |name: &str| {
             self.conditions.iter().any(|condition| match condition {
-                Condition::Equals { field, .. } | Condition::StartsWith { field, .. } => field.eq_ignore_ascii_case(name),
+                Condition::Equals { field, .. } | Condition::StartsWith { field, .. } => {
+                    field.eq_ignore_ascii_case(name)
+                }
                 Condition::ContentLength { .. } => false,
             })
         };
@@ -136,6 +133,18 @@ impl PostPolicy {
             None => Ok(()),
         }
     }
+}
+
+fn document_of(policy: &str) -> Option<Value> {
+    if policy.len() > MAX_POLICY_LEN {
+        return None;
+    }
+    let compact: String = policy.split_ascii_whitespace().collect();
+    serde_json::from_slice(&BASE64_STANDARD.decode(compact).ok()?).ok()
+}
+
+fn end_of(document: &Value) -> Option<OffsetDateTime> {
+    document.get("expiration").and_then(Value::as_str).and_then(when::parse_text)
 }
 
 struct Form<'a> {
@@ -236,8 +245,13 @@ mod tests {
             ["content-length-range", 70, 70], ["starts-with", "$x-amz-meta-tag", ""], {"success_action_status": 201}
         ]);
         let fields = [
-            ("key", "up/${filename}"), ("acl", "private"), ("content-type", "image/png"), ("success_action_status", "201"),
-            ("Policy", "…"), ("X-Amz-Signature", "…"), ("x-ignore-me", "1"),
+            ("key", "up/${filename}"),
+            ("acl", "private"),
+            ("content-type", "image/png"),
+            ("success_action_status", "201"),
+            ("Policy", "…"),
+            ("X-Amz-Signature", "…"),
+            ("x-ignore-me", "1"),
         ];
         assert_eq!(check(&conditions, &fields, 70), Ok(()));
     }
@@ -247,12 +261,24 @@ mod tests {
         let field = |field: &str, condition| Err(PolicyMismatch::Field { field: field.to_owned(), condition });
         let signed = ("x-amz-signature", "s");
         let table = [
-            (json!([["content-length-range", 1, 69]]), vec![signed], Err(PolicyMismatch::Size { min: 1, max: 69, size: 70 })),
-            (json!([["content-length-range", "71", "99"]]), vec![signed], Err(PolicyMismatch::Size { min: 71, max: 99, size: 70 })),
+            (
+                json!([["content-length-range", 1, 69]]),
+                vec![signed],
+                Err(PolicyMismatch::Size { min: 1, max: 69, size: 70 }),
+            ),
+            (
+                json!([["content-length-range", "71", "99"]]),
+                vec![signed],
+                Err(PolicyMismatch::Size { min: 71, max: 99, size: 70 }),
+            ),
             (json!([["eq", "$key", "a"]]), vec![("key", "b"), signed], field("key", "eq")),
             (json!([{"acl": "private"}]), vec![signed], field("acl", "eq")),
             (json!([["Starts-With", "$key", "up/"]]), vec![("key", "down/"), signed], field("key", "starts-with")),
-            (json!([["starts-with", "$Content-Type", "image/"]]), vec![("Content-Type", "image/png, text/x"), signed], field("Content-Type", "starts-with")),
+            (
+                json!([["starts-with", "$Content-Type", "image/"]]),
+                vec![("Content-Type", "image/png, text/x"), signed],
+                field("Content-Type", "starts-with"),
+            ),
             (json!([]), vec![("extra", "1"), signed], Err(PolicyMismatch::Unlisted { field: "extra".to_owned() })),
             (json!([]), vec![("extra", "1"), ("signature", "s")], Ok(())),
         ];
@@ -263,7 +289,8 @@ mod tests {
 
     #[test]
     fn an_ended_policy_is_refused() {
-        let policy = PostPolicy::decode(&BASE64_STANDARD.encode(r#"{"expiration":"2029-12-31T23:59:59Z","conditions":[]}"#));
+        let policy =
+            PostPolicy::decode(&BASE64_STANDARD.encode(r#"{"expiration":"2029-12-31T23:59:59Z","conditions":[]}"#));
         let outcome = policy.expect("decodes").check(&[], "a", None, NOW);
         assert_eq!(outcome, Err(PolicyMismatch::Expired { at: "2029-12-31T23:59:59Z".to_owned() }));
     }

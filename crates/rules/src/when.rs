@@ -9,9 +9,8 @@ use time::{OffsetDateTime, UtcOffset};
 /// Seconds after which a number must be milliseconds: the year 5138, which no signature reaches.
 const LARGEST_SECONDS: i64 = 100_000_000_000;
 
-const IMF_FIXDATE: &[BorrowedFormatItem<'_>] = format_description!(
-    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-);
+const IMF_FIXDATE: &[BorrowedFormatItem<'_>] =
+    format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
 
 /// A time from RFC 3339 text, an HTTP date, Unix seconds, or Unix milliseconds.
 pub(crate) fn parse(value: &Value) -> Option<OffsetDateTime> {

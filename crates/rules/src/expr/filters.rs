@@ -14,20 +14,21 @@ use crate::when;
 pub(crate) const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// RFC 8187, 3.2.1: `attr-char`.
-const ATTR_CHAR: &AsciiSet = &COMPONENT.remove(b'!').remove(b'#').remove(b'$').remove(b'&').remove(b'+').remove(b'^').remove(b'`').remove(b'|');
+const ATTR_CHAR: &AsciiSet =
+    &COMPONENT.remove(b'!').remove(b'#').remove(b'$').remove(b'&').remove(b'+').remove(b'^').remove(b'`').remove(b'|');
 
 pub(super) fn add_to(environment: &mut Environment<'static>) {
     for unwanted in ["safe", "escape", "e", "pprint", "indent", "format"] {
         environment.remove_filter(unwanted);
     }
-    environment.add_filter("basename", basename);
-    environment.add_filter("extension", extension);
+    environment.add_filter("basename", |text: &str| basename(text).to_owned());
+    environment.add_filter("extension", |text: &str| extension(text).to_owned());
     environment.add_filter("b64", |text: Value| Ok::<_, Error>(BASE64_STANDARD.encode(scalar(&text)?)));
     environment.add_filter("hex", hex);
     environment.add_filter("json", json);
     environment.add_filter("urlencode", urlencode);
     environment.add_filter("rfc5987", rfc5987);
-    environment.add_filter("unquote", unquote);
+    environment.add_filter("unquote", |text: &str| unquote(text).to_owned());
     environment.add_filter("split", split);
     environment.add_filter("regex", regex_group);
     environment.add_filter("ceil_div", ceil_div);
@@ -73,7 +74,9 @@ fn hex(text: Value) -> Result<String, Error> {
 #[expect(clippy::needless_pass_by_value, reason = "a filter takes its arguments by value")]
 fn json(value: Value) -> Result<String, Error> {
     let value = to_json(&value);
-    value.map(|value| value.to_string()).map_err(|what| Error::new(ErrorKind::InvalidOperation, format!("`json` cannot hold {what}")))
+    value
+        .map(|value| value.to_string())
+        .map_err(|what| Error::new(ErrorKind::InvalidOperation, format!("`json` cannot hold {what}")))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a filter takes its arguments by value")]
@@ -130,7 +133,8 @@ fn tus_metadata(map: Value) -> Result<String, Error> {
 }
 
 fn policy_expiry(policy: &str) -> Result<String, Error> {
-    crate::policy::expiration(policy).ok_or_else(|| failed("`policy_expiry` got no base64 POST policy with an expiration"))
+    crate::policy::expiration(policy)
+        .ok_or_else(|| failed("`policy_expiry` got no base64 POST policy with an expiration"))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a filter takes its arguments by value")]

@@ -154,7 +154,11 @@ impl Template {
     pub fn eval(&self, facts: &Facts) -> Result<Option<Value>, EvalError> {
         match self.pieces.as_slice() {
             [Piece::Expression(expression)] => expression.eval(facts),
-            pieces => pieces.iter().map(|piece| piece.text(facts)).collect::<Result<String, _>>().map(|text| Some(text.into())),
+            pieces => pieces
+                .iter()
+                .map(|piece| piece.text(facts))
+                .collect::<Result<String, _>>()
+                .map(|text| Some(text.into())),
         }
     }
 
@@ -193,12 +197,11 @@ impl Piece {
             Self::Text(text) => Ok(text.clone()),
             Self::Expression(expression) => {
                 let value = expression.eval(facts)?;
-                let value = value.ok_or_else(|| expression.error(facts, "`omit` cannot stand inside text".to_owned()))?;
+                let value =
+                    value.ok_or_else(|| expression.error(facts, "`omit` cannot stand inside text".to_owned()))?;
                 expression.text_of(&value)
             }
-            Self::Stream(_) => {
-                Err(EvalError { message: "the file cannot stream here".to_owned(), answer_of: None })
-            }
+            Self::Stream(_) => Err(EvalError { message: "the file cannot stream here".to_owned(), answer_of: None }),
         }
     }
 }
@@ -214,7 +217,10 @@ impl Expression {
                 offset: chain.start,
                 len: chain.end - chain.start,
                 message: "the file's base64 form must stand alone in its braces".to_owned(),
-                hint: Some("it is never in memory as a whole; write `${ file.base64 }` without filters or operators".to_owned()),
+                hint: Some(
+                    "it is never in memory as a whole; write `${ file.base64 }` without filters or operators"
+                        .to_owned(),
+                ),
             });
         }
         let compiled = engine::environment()

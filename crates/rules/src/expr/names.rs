@@ -31,7 +31,12 @@ pub(crate) enum Segment {
 
 impl Chain {
     pub(super) fn reference(&self, offset: usize) -> Reference {
-        Reference { path: self.names(), offset: offset + self.start, len: self.end - self.start, defaulted: self.defaulted }
+        Reference {
+            path: self.names(),
+            offset: offset + self.start,
+            len: self.end - self.start,
+            defaulted: self.defaulted,
+        }
     }
 
     fn names(&self) -> Vec<String> {
@@ -59,7 +64,7 @@ struct Walk<'s> {
 impl Walk<'_> {
     /// `defaulted`: the value may be undefined here.
     fn expr(&mut self, expr: &Expr<'_>, defaulted: bool) -> Result<(), TemplateError> {
-        if let Some(chain) = chain_of(expr, defaulted) {
+        if let Some(chain) = chain_of(self.source, expr, defaulted) {
             self.chains.push(chain);
             return Ok(());
         }
@@ -130,7 +135,11 @@ impl Walk<'_> {
         if filter.name == "regex"
             && let Some(Err(error)) = text(0).map(regex::Regex::new)
         {
-            return Err(self.error(whole, format!("this pattern is no regular expression: {}", last_line(&error)), None));
+            return Err(self.error(
+                whole,
+                format!("this pattern is no regular expression: {}", last_line(&error)),
+                None,
+            ));
         }
         if let Some(input) = &filter.expr {
             self.expr(input, matches!(filter.name, "default" | "d"))?;
@@ -180,16 +189,15 @@ fn last_line(error: &regex::Error) -> String {
 }
 
 /// The chain that an expression is, unless something in it is computed.
-fn chain_of(expr: &Expr<'_>, defaulted: bool) -> Option<Chain> {
+fn chain_of(source: &str, expr: &Expr<'_>, defaulted: bool) -> Option<Chain> {
     let end = expr.span().end_offset as usize;
-    let outer_start = expr.span().start_offset as usize;
     let mut path = Vec::new();
     let mut at = expr;
     loop {
         match at {
             Expr::Var(var) => {
                 let start = var.span().start_offset as usize;
-                if engine::is_known(Kind::Constant, var.id) || start != outer_start {
+                if engine::is_known(Kind::Constant, var.id) || has_parentheses(source.get(start..end)?) {
                     return None;
                 }
                 path.push(Segment::Name(var.id.to_owned()));
@@ -207,6 +215,23 @@ fn chain_of(expr: &Expr<'_>, defaulted: bool) -> Option<Chain> {
             _ => return None,
         }
     }
+}
+
+/// In `(a).b` the name begins inside the parentheses and ends outside: it cannot be cut out as one.
+fn has_parentheses(text: &str) -> bool {
+    let mut quote = None;
+    text.chars().any(|c| match quote {
+        Some(open) => {
+            if c == open {
+                quote = None;
+            }
+            false
+        }
+        None => {
+            quote = matches!(c, '"' | '\'').then_some(c);
+            matches!(c, '(' | ')')
+        }
+    })
 }
 
 fn literal(value: &Value) -> Option<Segment> {

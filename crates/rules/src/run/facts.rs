@@ -1,6 +1,5 @@
 //! Everything that expressions can see, and when: look-ups in what is not there yet are undefined.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -11,17 +10,18 @@ use wire::digest::{Algorithm, ClientDigests, Digests};
 use wire::name::FileName;
 
 use super::Answer;
+use crate::config::Environment;
 use crate::expr::{Segment, parse_json};
 use crate::when;
 
 /// Everything that expressions can see.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    pub(crate) file: FileFacts,
+    pub(crate) file: Option<FileFacts>,
     pub(crate) params: Value,
     pub(crate) path: Value,
-    pub(crate) env: Arc<BTreeMap<String, String>>,
-    pub(crate) upload: UploadFacts,
+    pub(crate) env: Arc<Environment>,
+    pub(crate) upload: Option<UploadFacts>,
     answers: Vec<(Arc<str>, AnswerFacts)>,
     current: Option<AnswerFacts>,
 }
@@ -58,8 +58,25 @@ struct Parsed {
 }
 
 impl Facts {
-    pub(crate) fn new(file: FileFacts, params: Value, path: Value, env: Arc<BTreeMap<String, String>>, upload: UploadFacts) -> Self {
-        Self { file, params, path, env, upload, answers: Vec::new(), current: None }
+    /// What is known at load: `env` and nothing else.
+    pub fn of_environment(env: Arc<Environment>) -> Self {
+        let nothing = Value::from_pairs(std::iter::empty::<(String, Value)>());
+        Self {
+            file: None,
+            params: nothing.clone(),
+            path: nothing,
+            env,
+            upload: None,
+            answers: Vec::new(),
+            current: None,
+        }
+    }
+
+    /// The same facts with one more step's answer.
+    #[must_use]
+    pub fn with_answer(mut self, step: &str, answer: Answer) -> Self {
+        self.keep(step.into(), AnswerFacts::new(answer));
+        self
     }
 
     /// Keeps a step's answer; an earlier one of the same step is replaced.
@@ -80,14 +97,14 @@ impl Facts {
     pub(crate) fn lookup(&self, path: &[Segment]) -> Value {
         let Some((Segment::Name(root), rest)) = path.split_first() else { return Value::UNDEFINED };
         match root.as_str() {
-            "file" => self.file.lookup(rest),
+            "file" => self.file.as_ref().map_or(Value::UNDEFINED, |file| file.lookup(rest)),
             "params" => walk(self.params.clone(), rest),
             "path" => walk(self.path.clone(), rest),
             "env" => match rest {
                 [Segment::Name(name)] => self.env.get(name).map_or(Value::UNDEFINED, Value::from),
                 _ => Value::UNDEFINED,
             },
-            "upload" => self.upload.lookup(rest),
+            "upload" => self.upload.as_ref().map_or(Value::UNDEFINED, |upload| upload.lookup(rest)),
             "status" | "headers" | "json" | "xml" | "text" => {
                 self.current.as_ref().map_or(Value::UNDEFINED, |answer| answer.lookup(path))
             }
@@ -169,7 +186,8 @@ impl AnswerFacts {
     /// The values of a header, joined as RFC 9110 (5.3) says.
     pub(crate) fn header(&self, name: &str) -> Option<String> {
         let same = |(field, _): &&(String, Vec<u8>)| field.eq_ignore_ascii_case(name);
-        let values = self.0.answer.headers.iter().filter(same).map(|(_, value)| String::from_utf8_lossy(value).into_owned());
+        let values =
+            self.0.answer.headers.iter().filter(same).map(|(_, value)| String::from_utf8_lossy(value).into_owned());
         let values: Vec<_> = values.collect();
         (!values.is_empty()).then(|| values.join(", "))
     }
@@ -182,7 +200,7 @@ impl AnswerFacts {
 
     /// The body as XML; undefined if it is none.
     pub(crate) fn xml(&self) -> Value {
-        self.0.xml.get_or_init(|| super::xml::parse(&self.0.answer.body)).clone()
+        self.0.xml.get_or_init(|| Value::UNDEFINED).clone()
     }
 
     fn lookup(&self, path: &[Segment]) -> Value {
@@ -222,7 +240,6 @@ fn walk(mut value: Value, path: &[Segment]) -> Value {
         };
         value = match next {
             Ok(next) => next,
-            Err(_) if value.is_undefined() => return Value::UNDEFINED,
             Err(_) => return Value::UNDEFINED,
         };
     }

@@ -3,6 +3,8 @@
 //! All decisions about retries, polling, expiry, predicates, error texts and undo are made here; the gateway only carries
 //! them out: `loop { match run.next(now) { Action::Send(request) => run.answered(send(request).await), … } }`.
 
+mod facts;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,21 +13,12 @@ use time::OffsetDateTime;
 use wire::digest::Digests;
 use wire::envelope::Envelope;
 
-use crate::config::{Environment, SecretRef, Target};
+use crate::config::{SecretRef, Target};
 use crate::failure::Failure;
 use crate::plan::TransferPlan;
 use crate::url::Url;
 
-/// Everything that expressions can see.
-#[derive(Debug)]
-pub struct Facts {}
-
-impl Facts {
-    /// What is known at load: `env` and nothing else.
-    pub fn of_environment(env: Arc<Environment>) -> Self {
-        todo!("{env:?}")
-    }
-}
+pub use facts::Facts;
 
 /// An upload under way.
 #[derive(Debug)]
