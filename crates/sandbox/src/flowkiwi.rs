@@ -135,7 +135,7 @@ fn store(shared: &Shared, part: &PartHead, received: Received, fault: Option<&Fa
 
 fn show(shared: &Shared, head: &Head) -> Answer {
     let id = head.segments().pop().unwrap_or_default();
-    match shared.uploads().find(System::Flowkiwi, &id) {
+    match shared.uploads().with_id(System::Flowkiwi, &id) {
         Some(upload) => Answer::json(200, &resource(shared, upload)).with_type("application/ld+json; charset=utf-8"),
         None => failure(404),
     }

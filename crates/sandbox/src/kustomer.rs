@@ -161,7 +161,7 @@ fn show(shared: &Shared, head: &Head) -> Answer {
     let ids = head.segments().pop().unwrap_or_default();
     let mut uploads = shared.uploads();
     let found: Vec<Value> =
-        ids.split(',').filter_map(|id| uploads.find(System::Kustomer, id).map(|upload| resource(upload))).collect();
+        ids.split(',').filter_map(|id| uploads.with_id(System::Kustomer, id).map(|upload| resource(upload))).collect();
     match found.as_slice() {
         [] => failure(404),
         [one] if !ids.contains(',') => Answer::json(200, &json!({ "data": one })),

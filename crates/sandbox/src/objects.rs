@@ -1,6 +1,6 @@
 //! The uploads that the stand-ins know: announced ones, and those whose bytes arrived.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use md5::Md5;
@@ -11,6 +11,8 @@ use time::OffsetDateTime;
 use crate::sigv4::hex;
 use crate::system::System;
 
+/// So many uploads are remembered; older ones are forgotten, so that a long-running sandbox stays small.
+const UPLOADS_LIMIT: usize = 65_536;
 /// The first bytes that are always kept, for reading an image's dimensions.
 const PREFIX: usize = 32;
 
@@ -82,8 +84,10 @@ pub(crate) struct Upload {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) content_type: Option<String>,
-    /// Bucket key, where S3 is part of it.
+    /// Bucket key, where S3 is part of it; KlinkCX's second id.
     pub(crate) key: Option<String>,
+    /// The caller's idempotency token.
+    pub(crate) token: Option<String>,
     pub(crate) state: ObjectState,
     pub(crate) fields: Map<String, Value>,
     pub(crate) received: Option<Received>,
@@ -104,6 +108,7 @@ impl Upload {
             name: name.to_owned(),
             content_type: None,
             key: None,
+            token: None,
             state,
             fields: Map::new(),
             received: None,
@@ -112,6 +117,13 @@ impl Upload {
             polls_left: 0,
             verdict: ObjectState::Approved,
         }
+    }
+
+    fn names(&self) -> impl Iterator<Item = (System, Name)> {
+        let key = self.key.clone().map(Name::Key);
+        let token = self.token.clone().map(Name::Token);
+        let system = self.system;
+        [Some(Name::Id(self.id.clone())), key, token].into_iter().flatten().map(move |name| (system, name))
     }
 
     fn stored(&self) -> Option<StoredObject> {
@@ -131,41 +143,68 @@ impl Upload {
     }
 }
 
+/// What an upload can be found by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Name {
+    Id(String),
+    Key(String),
+    Token(String),
+}
+
 /// All uploads, in the order in which they were begun.
 #[derive(Debug, Default)]
 pub(crate) struct Uploads {
     by_number: BTreeMap<u64, Upload>,
+    numbers: HashMap<(System, Name), u64>,
     begun: u64,
 }
 
 impl Uploads {
-    /// Adds one; `make` gets its number, from 1.
+    /// Adds one; `make` gets its number, from 1. Its names must not change afterwards.
     pub(crate) fn add(&mut self, make: impl FnOnce(u64) -> Upload) -> &mut Upload {
+        if self.by_number.len() >= UPLOADS_LIMIT
+            && let Some((_, oldest)) = self.by_number.pop_first()
+        {
+            self.forget_names(&oldest);
+        }
         self.begun = self.begun.saturating_add(1);
         let number = self.begun;
-        self.by_number.entry(number).or_insert_with(|| make(number))
+        let upload = make(number);
+        self.numbers.extend(upload.names().map(|name| (name, number)));
+        self.by_number.entry(number).or_insert(upload)
+    }
+
+    /// The upload of that name.
+    pub(crate) fn find(&mut self, system: System, name: Name) -> Option<&mut Upload> {
+        let number = self.numbers.get(&(system, name))?;
+        self.by_number.get_mut(number)
     }
 
     /// The upload with that id.
-    pub(crate) fn find(&mut self, system: System, id: &str) -> Option<&mut Upload> {
-        self.search(|upload| upload.system == system && upload.id == id)
-    }
-
-    /// The newest upload of which this is true.
-    pub(crate) fn search(&mut self, wanted: impl Fn(&Upload) -> bool) -> Option<&mut Upload> {
-        self.by_number.values_mut().rev().find(|upload| wanted(upload))
+    pub(crate) fn with_id(&mut self, system: System, id: &str) -> Option<&mut Upload> {
+        self.find(system, Name::Id(id.to_owned()))
     }
 
     /// Forgets one; false when there was none.
     pub(crate) fn remove(&mut self, system: System, id: &str) -> bool {
-        let before = self.by_number.len();
-        self.by_number.retain(|_, upload| upload.system != system || upload.id != id);
-        self.by_number.len() < before
+        let number = self.numbers.get(&(system, Name::Id(id.to_owned())));
+        let removed = number.copied().and_then(|number| self.by_number.remove(&number));
+        if let Some(upload) = &removed {
+            self.forget_names(upload);
+        }
+        removed.is_some()
+    }
+
+    fn forget_names(&mut self, upload: &Upload) {
+        for name in upload.names() {
+            self.numbers.remove(&name);
+        }
     }
 
     /// Forgets all. Numbers go on, so that no id comes twice.
     pub(crate) fn clear(&mut self) {
         self.by_number.clear();
+        self.numbers.clear();
     }
 
     /// Those whose bytes arrived.

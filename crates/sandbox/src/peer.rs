@@ -197,7 +197,8 @@ impl ScriptedPeer {
         locked(&self.script).replies.push_back(reply);
     }
 
-    /// What was asked up to now, in the order of arrival; a request being read is there with what came so far.
+    /// What was asked up to now, in the order of arrival. A request being read is there with the size that came so
+    /// far; digest and body follow when the reading ends.
     pub fn requests(&self) -> Vec<Recorded> {
         locked(&self.script).recorded.clone()
     }
@@ -312,6 +313,7 @@ impl Record<'_> {
             match body.chunk().await {
                 Ok(Some(data)) => {
                     self.receiver.push(&data);
+                    self.progress();
                     if self.kept && self.receiver.size() > BODY_LIMIT {
                         self.kept = false;
                         self.receiver.forget_content();
@@ -323,6 +325,12 @@ impl Record<'_> {
         };
         self.write(body.is_complete());
         ended
+    }
+
+    fn progress(&self) {
+        if let Some(recorded) = locked(self.script).recorded.get_mut(self.place) {
+            recorded.size = self.receiver.size();
+        }
     }
 
     fn write(&self, complete: bool) {

@@ -99,7 +99,8 @@ impl Sandbox {
         systems.chain([format!("{:<15} {}", "storage (s3)", self.storage_origin())]).collect()
     }
 
-    /// The files whose bytes arrived completely, in the order in which they were begun.
+    /// The files whose bytes arrived completely, in the order in which they were begun. The newest 65,536
+    /// uploads are remembered.
     pub fn objects(&self) -> Vec<StoredObject> {
         self.shared.uploads().stored()
     }

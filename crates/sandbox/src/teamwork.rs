@@ -45,7 +45,7 @@ pub(crate) async fn serve(shared: &Shared, request: &mut Request<'_>) -> Result<
         Step::Finalize => activate(shared, request, &body),
         Step::Status => {
             let id = file_id(&request.head).unwrap_or_default();
-            match shared.uploads().find(System::TeamworkDesk, &id) {
+            match shared.uploads().with_id(System::TeamworkDesk, &id) {
                 Some(upload) => Answer::json(200, &json!({ "file": resource(upload) })),
                 None => failure(404),
             }
@@ -143,7 +143,7 @@ fn activate(shared: &Shared, request: &Request<'_>, body: &[u8]) -> Answer {
         return if body.is_empty() { failure(411) } else { invalid("body", "must be empty") };
     }
     let id = file_id(&request.head).unwrap_or_default();
-    match shared.uploads().find(System::TeamworkDesk, &id) {
+    match shared.uploads().with_id(System::TeamworkDesk, &id) {
         None => failure(404),
         Some(upload) if upload.received.is_none() => failure(409),
         Some(upload) => {

@@ -128,7 +128,7 @@ fn arn(upload: &Upload) -> String {
 
 /// The upload of that id, if it belongs to the resource named in the query.
 fn find<'a>(uploads: &'a mut crate::objects::Uploads, id: &str, resource: &str) -> Option<&'a mut Upload> {
-    let upload = uploads.find(System::AmazonConnect, id)?;
+    let upload = uploads.with_id(System::AmazonConnect, id)?;
     let same = upload.fields.get("AssociatedResourceArn").and_then(Value::as_str) == Some(resource);
     same.then_some(upload)
 }

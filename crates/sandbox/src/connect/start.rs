@@ -9,7 +9,7 @@ use crate::clock;
 use crate::faults::FaultKind;
 use crate::fields::{Fields, Lack};
 use crate::http::Answer;
-use crate::objects::{ObjectState, Upload};
+use crate::objects::{Name, ObjectState, Upload};
 use crate::s3::UrlGrant;
 use crate::state::{Request, Shared};
 use crate::system::System;
@@ -60,10 +60,7 @@ pub(super) fn start(shared: &Shared, request: &Request<'_>, arguments: &Argument
     };
     members.insert("AssociatedResourceArn".into(), json!(arguments.resource));
     let mut uploads = shared.uploads();
-    let known = uploads.search(|upload| {
-        let token = upload.fields.get("ClientToken").and_then(Value::as_str);
-        upload.system == System::AmazonConnect && token == Some(announced.token.as_str())
-    });
+    let known = uploads.find(System::AmazonConnect, Name::Token(announced.token.clone()));
     let upload = match known {
         Some(upload) if upload.fields != members => return failure(409),
         Some(upload) => upload,
@@ -71,6 +68,7 @@ pub(super) fn start(shared: &Shared, request: &Request<'_>, arguments: &Argument
             let id = Uuid::new_v4().to_string();
             let mut upload = Upload::new(System::AmazonConnect, id, &announced.name, ObjectState::Drafting);
             upload.key = Some(format!("connect/{}/{}", upload.id, announced.name));
+            upload.token = Some(announced.token.clone());
             upload.content_type = Some(announced.content_type.to_owned());
             upload.fields = members;
             upload

@@ -52,7 +52,7 @@ pub(crate) async fn serve(shared: &Shared, request: &mut Request<'_>) -> Result<
     let id = request.head.segments().pop().unwrap_or_default();
     match step(&request.head) {
         Step::Store => create(shared, request).await,
-        Step::Status => Ok(match shared.uploads().find(System::KlinkCx, &id) {
+        Step::Status => Ok(match shared.uploads().with_id(System::KlinkCx, &id) {
             Some(upload) => Answer::json(200, &resource(shared, upload)),
             None => failure(404),
         }),

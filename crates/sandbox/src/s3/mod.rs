@@ -9,7 +9,7 @@ mod presign;
 mod put;
 
 use crate::http::{Answer, BodyError};
-use crate::objects::{ObjectState, Received};
+use crate::objects::{Name, ObjectState, Received};
 use crate::state::{Request, Shared};
 use crate::system::System;
 
@@ -61,7 +61,7 @@ fn escape(text: &str) -> String {
 /// Puts the bytes under their key. False when the key was never announced (or forgotten meanwhile).
 fn commit(shared: &Shared, system: System, key: &str, content_type: Option<String>, received: Received) -> bool {
     let mut uploads = shared.uploads();
-    let Some(upload) = uploads.search(|upload| upload.system == system && upload.key.as_deref() == Some(key)) else {
+    let Some(upload) = uploads.find(system, Name::Key(key.to_owned())) else {
         return false;
     };
     upload.received = Some(received);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{FORM, Reply, form, send};
+use super::{Client, FORM, Reply, form, send};
 use crate::{Fault, FaultKind, Options, Sandbox, Step, System};
 
 const AUTH: (&str, &str) = ("Authorization", "Bearer flowkiwi-sandbox-token");
@@ -82,4 +82,29 @@ async fn reports_another_hash_when_told_to() {
     assert_eq!(base64["hash"], "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
     let denied = upload(&sandbox, &[AUTH, ORGANIZATION, TYPE], &body).await;
     assert_eq!((denied.status, &denied.json()["missingPermissions"]), (403, &json!(["identity:x"])));
+}
+
+#[tokio::test]
+async fn finds_the_end_of_the_file_wherever_the_body_is_cut() {
+    let sandbox = Sandbox::start(Options { keep_objects: true, ..Options::default() }).await.expect("loopback ports");
+    let content = b"\r\n--XyY\r\n--Xy\r\n\r\n\r--XyZ--\n--XyZ\r\n--";
+    let body = form(&[], content);
+    let mut client = Client::connect(sandbox.origin(System::Flowkiwi)).await;
+    for piece in 1..=body.len() {
+        let headers = [AUTH, ORGANIZATION, TYPE, ("Transfer-Encoding", "chunked")];
+        client.head("POST", "/rest/api/medias", &headers).await;
+        let mut chunked = Vec::new();
+        for part in body.chunks(piece) {
+            chunked.extend_from_slice(format!("{:X};x=y\r\n", part.len()).as_bytes());
+            chunked.extend_from_slice(part);
+            chunked.extend_from_slice(b"\r\n");
+        }
+        chunked.extend_from_slice(b"0\r\nTrailer: x\r\n\r\n");
+        client.write(&chunked).await;
+        let reply = client.reply().await.expect("an answer");
+        assert_eq!(reply.status, 201, "in pieces of {piece}: {}", reply.text());
+    }
+    let objects = sandbox.objects();
+    assert_eq!(objects.len(), body.len());
+    assert!(objects.iter().all(|object| object.content.as_deref() == Some(content.as_slice())));
 }

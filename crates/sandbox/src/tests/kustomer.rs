@@ -186,3 +186,21 @@ async fn stores_nothing_of_a_body_that_ends_early() {
     }
     assert!(sandbox.objects().is_empty());
 }
+
+#[tokio::test]
+async fn points_elsewhere_and_spoils_the_storage_when_told_to() {
+    let sandbox = sandbox().await;
+    let elsewhere = FaultKind::PointElsewhere { origin: "http://169.254.169.254".into() };
+    sandbox.script(Fault::once(System::Kustomer, Step::Prepare, elsewhere));
+    let (url, _) = granted(&sandbox).await;
+    assert_eq!(url, "http://169.254.169.254/kustomer-sandbox-attachments");
+    let (url, fields) = granted(&sandbox).await;
+    let busy = FaultKind::Fail { status: 503, retry_after: None };
+    sandbox.script(Fault::once(System::TeamworkDesk, Step::Store, FaultKind::DropReply));
+    sandbox.script(Fault::once(System::Kustomer, Step::Store, busy));
+    let reply = post(&url, &form(&fields, b"abc")).await;
+    assert_eq!(reply.status, 503);
+    assert!(reply.text().contains("<Code>SlowDown</Code>"), "{}", reply.text());
+    assert!(sandbox.objects().is_empty());
+    assert_eq!(post(&url, &form(&fields, b"abc")).await.status, 204, "the other system's fault still waits");
+}

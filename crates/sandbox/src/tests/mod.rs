@@ -50,6 +50,7 @@ impl Client {
     async fn connect(origin: &str) -> Client {
         let host = origin.strip_prefix("http://").expect("an origin").to_owned();
         let stream = TcpStream::connect(&host).await.expect("a listener");
+        stream.set_nodelay(true).expect("a socket option");
         Client { stream: BufReader::new(stream), host }
     }
 
