@@ -70,6 +70,12 @@ impl Connection {
             Err(httparse::Error::TooManyHeaders) => return Err(HeadError::TooLarge),
             Err(_) => return Err(HeadError::Malformed),
         };
+        let bare_line_feed = self.buffer.get(..length).is_none_or(|head| {
+            memchr::memchr_iter(b'\n', head).any(|at| at == 0 || head.get(at.saturating_sub(1)) != Some(&b'\r'))
+        });
+        if bare_line_feed {
+            return Err(HeadError::Malformed);
+        }
         let headers: Vec<(String, String)> = parsed
             .headers
             .iter()

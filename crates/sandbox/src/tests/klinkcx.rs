@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
 
 use super::{Reply, sandbox, send};
 use crate::{Sandbox, System};
@@ -88,4 +89,21 @@ async fn decodes_a_long_file_from_a_chunked_body() {
     let reply = client.reply().await.expect("an answer");
     assert_eq!(reply.json()["data"]["upload"]["fileSize"], 300_001);
     assert_eq!(sandbox.objects()[0].content.as_deref(), Some(content.as_slice()));
+}
+
+#[tokio::test]
+async fn stores_nothing_without_the_last_chunk() {
+    let sandbox = sandbox().await;
+    let body = json!({ "fileName": "a.bin", "data": "QUJD", "mimeType": "a/b" }).to_string();
+    for end in ["", "\r\n", "\r\n0\r\n"] {
+        let mut client = super::Client::connect(sandbox.origin(System::KlinkCx)).await;
+        client.head("POST", FILES, &[AUTH, JSON, ("Transfer-Encoding", "chunked")]).await;
+        client.write(format!("{:x}\r\n{body}{end}", body.len()).as_bytes()).await;
+        client.stream.get_mut().shutdown().await.expect("an open socket");
+        assert!(client.reply().await.is_err(), "there is no answer to half a message");
+    }
+    let journal = sandbox.journal();
+    assert_eq!(journal.len(), 3);
+    assert!(journal.iter().all(|exchange| exchange.status.is_none() && !exchange.body_complete));
+    assert!(sandbox.objects().is_empty());
 }

@@ -47,6 +47,9 @@ async fn refuses_ambiguous_framing_and_records_names_as_sent() {
     let mut client = Client::connect(sandbox.storage_origin()).await;
     client.write(b"not http at all\r\n\r\n").await;
     assert_eq!(client.reply().await.expect("an answer").status, 400);
+    let mut client = Client::connect(sandbox.storage_origin()).await;
+    client.write(b"GET / HTTP/1.1\r\nHost: x\n\r\n").await;
+    assert_eq!(client.reply().await.expect("an answer").status, 400);
     let journal = sandbox.journal();
     assert_eq!(journal.len(), 2, "what is no request is no exchange");
     assert_eq!((journal[0].headers[0].0.as_str(), journal[0].step), ("hOST", Step::Prepare));
