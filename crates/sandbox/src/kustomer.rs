@@ -95,6 +95,10 @@ fn create(shared: &Shared, request: &Request<'_>, body: &[u8]) -> Answer {
         Ok(announced) => announced,
         Err(answer) => return answer,
     };
+    announce(shared, request, announced)
+}
+
+fn announce(shared: &Shared, request: &Request<'_>, announced: Announcement) -> Answer {
     let now = OffsetDateTime::now_utc();
     let id: String = uuid::Uuid::new_v4().simple().to_string().chars().take(24).collect();
     let key = format!("attachments/{ORGANIZATION}/{id}-{}", announced.name);

@@ -10,56 +10,61 @@ use crate::state::REGION;
 /// How far the caller's clock may be off.
 const SKEW: Duration = Duration::minutes(5);
 
+/// What the `Authorization` field says.
+struct Authorization<'a> {
+    access_key: &'a str,
+    scope: &'a str,
+    signed: Vec<&'a str>,
+    signature: &'a str,
+}
+
 /// Verifies the signature of a request with this body.
 pub(super) fn verify(head: &Head, body: &[u8], caller: &Credentials, now: OffsetDateTime) -> Result<(), Answer> {
     let Some(authorization) = head.header("authorization") else {
         return Err(refusal("MissingAuthenticationTokenException", "Missing Authentication Token"));
     };
-    let incomplete = || {
-        refusal(
-            "IncompleteSignatureException",
-            "Authorization header requires 'Credential', 'Signature' and 'SignedHeaders' parameters, and a date.",
-        )
-    };
-    let parameters = authorization.strip_prefix("AWS4-HMAC-SHA256 ").ok_or_else(incomplete)?;
-    let parameter =
-        |name: &str| parameters.split(',').filter_map(|part| part.trim().split_once('=')).find(|(key, _)| *key == name);
-    let (Some((_, credential)), Some((_, signed)), Some((_, signature))) =
-        (parameter("Credential"), parameter("SignedHeaders"), parameter("Signature"))
-    else {
-        return Err(incomplete());
-    };
+    let authorization = Authorization::parse(authorization).ok_or_else(incomplete)?;
     let date = head.header("x-amz-date").ok_or_else(incomplete)?;
     let at = sigv4::parse_amz_date(date).ok_or_else(incomplete)?;
     let scope = Scope::new(at, REGION, "connect");
-    let Some((access_key, named_scope)) = credential.split_once('/') else { return Err(incomplete()) };
-    if access_key != caller.access_key || head.header("x-amz-security-token") != caller.session_token.as_deref() {
+    let token = head.header("x-amz-security-token");
+    if authorization.access_key != caller.access_key || token != caller.session_token.as_deref() {
         let message = "The security token included in the request is invalid.";
         return Err(refusal("UnrecognizedClientException", message));
     }
-    if named_scope != scope.name() {
+    if authorization.scope != scope.name() {
         return Err(mismatch(&format!("Credential should be scoped to {}.", scope.name())));
     }
     if (now - at).abs() > SKEW {
         return Err(mismatch(&format!("Signature expired or not yet current: {date}")));
     }
-    let signed: Vec<&str> = signed.split(';').collect();
-    signs_enough(head, &signed)?;
+    signs_enough(head, &authorization.signed)?;
     let request = Signable {
         method: &head.method,
         path: head.path(),
         query: head.query(),
         headers: &head.headers,
-        signed: &signed,
+        signed: &authorization.signed,
         payload: &hex_sha256(body),
         encoding: PathEncoding::Twice,
     };
-    if request.signature(&caller.secret_key, date, &scope) == signature {
+    if request.signature(&caller.secret_key, date, &scope) == authorization.signature {
         return Ok(());
     }
-    Err(mismatch(
-        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
-    ))
+    Err(mismatch("The request signature we calculated does not match the signature you provided."))
+}
+
+impl<'a> Authorization<'a> {
+    fn parse(field: &'a str) -> Option<Authorization<'a>> {
+        let parameters = field.strip_prefix("AWS4-HMAC-SHA256 ")?;
+        let parameter = |name: &str| {
+            let mut pairs = parameters.split(',').filter_map(|part| part.trim().split_once('='));
+            pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+        };
+        let (access_key, scope) = parameter("Credential")?.split_once('/')?;
+        let signed = parameter("SignedHeaders")?.split(';').collect();
+        Some(Authorization { access_key, scope, signed, signature: parameter("Signature")? })
+    }
 }
 
 /// "You must include the host header, and any x-amz-* headers in the request"; the list is sorted and lower-case.
@@ -74,6 +79,11 @@ fn signs_enough(head: &Head, signed: &[&str]) -> Result<(), Answer> {
         Some(name) => Err(mismatch(&format!("'{name}' must be a 'SignedHeader' in the AWS Authorization."))),
         None => Ok(()),
     }
+}
+
+fn incomplete() -> Answer {
+    let message = "Authorization header requires 'Credential', 'Signature' and 'SignedHeaders' parameters, and a date.";
+    refusal("IncompleteSignatureException", message)
 }
 
 fn mismatch(message: &str) -> Answer {
