@@ -6,6 +6,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::config::Route;
+use crate::run::TransferTrouble;
+
 /// Every problem that a client can see; the kebab-case name ends the `type` URN and is the metric reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are the contract's, and `docs/errors.md` explains each")]
@@ -282,40 +285,14 @@ pub struct Failure {
     pub allow: Option<&'static str>,
 }
 
-impl Problem {
-    /// The kebab-case name: the end of the `type` URN and the metric reason.
-    pub fn name(self) -> &'static str {
-        todo!()
-    }
-    /// The HTTP status.
-    pub fn status(self) -> u16 {
-        todo!()
-    }
-}
-
 impl Committed {
     /// `no`, `yes` or `unknown`.
     pub fn as_str(self) -> &'static str {
-        todo!()
-    }
-}
-
-impl Failure {
-    /// A failure outside any step, with the problem's usual blame; nothing is committed.
-    pub fn new(problem: Problem, detail: impl Into<String>) -> Self {
-        todo!("{problem:?} {}", detail.into())
-    }
-    /// A fault of this gateway; `cause` goes to the log, the client is told no more than that it is one.
-    pub fn internal(cause: impl Into<String>) -> Self {
-        todo!("{}", cause.into())
-    }
-    /// Trouble with the client's body before the transfer began (reading a form's fields or the first bytes).
-    pub fn before_transfer(route: &crate::config::Route, trouble: crate::run::TransferTrouble) -> Self {
-        todo!("{route:?} {trouble:?}")
-    }
-    /// The body of the answer, in the contract's shape and order.
-    pub fn problem_json(&self, upload_id: &uuid::Uuid, route: Option<&str>) -> serde_json::Value {
-        todo!("{upload_id} {route:?}")
+        match self {
+            Self::No => "no",
+            Self::Yes => "yes",
+            Self::Unknown => "unknown",
+        }
     }
 }
 
@@ -335,6 +312,25 @@ impl Failure {
             upstream: None,
             violations: Vec::new(),
             retry_after: problem.wants_retry_after().then_some(DEFAULT_RETRY_AFTER),
+            allow: None,
+        }
+    }
+
+    /// A fault of this gateway; `cause` goes to the log, the client is told no more than that it is one.
+    pub fn internal(cause: impl Into<String>) -> Self {
+        Self::new(Problem::Internal, "the gateway made a mistake; its log tells more").with_cause(cause)
+    }
+
+    /// Trouble with the client's body before the transfer began (reading a form's fields or the first bytes).
+    pub fn before_transfer(route: &Route, trouble: TransferTrouble) -> Self {
+        let failure = crate::run::failure_of(trouble);
+        match failure.problem {
+            // The contract: digest and length failures name the transfer.
+            Problem::LengthMismatch | Problem::DigestMismatch => match route.steps.get(route.transfer) {
+                Some(step) => failure.at_step(&step.id),
+                None => failure,
+            },
+            _ => failure,
         }
     }
 
@@ -385,7 +381,7 @@ impl Failure {
     }
 
     /// The body of the answer: `application/problem+json` (RFC 9457), members in the contract's order.
-    pub fn problem_json(&self, upload_id: Uuid, route: Option<&str>) -> Value {
+    pub fn problem_json(&self, upload_id: &Uuid, route: Option<&str>) -> Value {
         let mut body = Map::new();
         let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
         put("type", format!("urn:tidegate:problem:{}", self.problem.name()).into());
@@ -453,12 +449,12 @@ mod tests {
         let mut failure = Failure::new(Problem::UpstreamRefused, "step `store` was refused").at_step("store");
         failure.upstream = Some(UpstreamError { status: 403, code: Some("AccessDenied".to_owned()), message: None });
         failure.violations.push(Violation { field: "name".to_owned(), message: "is taken".to_owned() });
-        let text = failure.problem_json(Uuid::nil(), Some("r")).to_string();
+        let text = failure.problem_json(&Uuid::nil(), Some("r")).to_string();
         assert_eq!(
             text,
             r#"{"type":"urn:tidegate:problem:upstream-refused","title":"The upstream refused the request","status":502,"detail":"step `store` was refused","upload_id":"00000000-0000-0000-0000-000000000000","route":"r","step":"store","blame":"upstream","retryable":false,"committed":"no","upstream":{"status":403,"code":"AccessDenied"},"violations":[{"field":"name","message":"is taken"}]}"#
         );
-        let bare = Failure::new(Problem::NoSuchRoute, "x").problem_json(Uuid::nil(), None);
+        let bare = Failure::new(Problem::NoSuchRoute, "x").problem_json(&Uuid::nil(), None);
         assert_eq!((&bare["route"], &bare["step"]), (&Value::Null, &Value::Null));
         assert!(bare.get("upstream").is_none() && bare.get("violations").is_none());
     }

@@ -10,7 +10,7 @@ pub mod expr;
 pub mod failure;
 pub mod plan;
 pub mod policy;
-pub mod run;
 pub mod routing;
+pub mod run;
 pub mod url;
 mod when;

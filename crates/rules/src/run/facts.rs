@@ -200,7 +200,7 @@ impl AnswerFacts {
 
     /// The body as XML; undefined if it is none.
     pub(crate) fn xml(&self) -> Value {
-        self.0.xml.get_or_init(|| Value::UNDEFINED).clone()
+        self.0.xml.get_or_init(|| super::xml::parse(&self.0.answer.body)).clone()
     }
 
     fn lookup(&self, path: &[Segment]) -> Value {

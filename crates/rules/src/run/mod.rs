@@ -4,6 +4,8 @@
 //! them out: `loop { match run.next(now) { Action::Send(request) => run.answered(send(request).await), … } }`.
 
 mod facts;
+mod trouble;
+mod xml;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use crate::plan::TransferPlan;
 use crate::url::Url;
 
 pub use facts::Facts;
+pub(crate) use trouble::failure_of;
 
 /// An upload under way.
 #[derive(Debug)]
