@@ -36,7 +36,7 @@ pub enum NameError {
     #[error("the file name contains the bidirectional control U+{:04X}", u32::from(*.0))]
     BidiOverride(char),
     /// `.`, `..`, or only dots and spaces, which some systems cut to one of these.
-    #[error("the file name consists of dots")]
+    #[error("the file name consists of dots and spaces")]
     OnlyDots,
     /// Bytes that are not UTF-8.
     #[error("the file name is not valid UTF-8")]

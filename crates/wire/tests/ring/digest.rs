@@ -138,3 +138,11 @@ fn verifies_every_field_and_not_only_the_first() {
     let mismatch = DigestMismatch { algorithm: Algorithm::Md5, field: DigestField::ContentMd5 };
     assert_eq!(fields.expect("well-formed").verify(&digests(EXAMPLE)), Err(mismatch));
 }
+
+#[test]
+fn two_fields_may_speak_of_one_algorithm_and_both_are_verified() {
+    let other = "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:";
+    let fields = parse(&[("Repr-Digest", EXAMPLE_SHA_256), ("Content-Digest", other)]).expect("well-formed");
+    let mismatch = DigestMismatch { algorithm: Algorithm::Sha256, field: DigestField::ContentDigest };
+    assert_eq!(fields.verify(&digests(EXAMPLE)), Err(mismatch));
+}
