@@ -44,7 +44,7 @@ pub enum DispositionError {
     /// `filename*` is not `charset'language'percent-encoded` in UTF-8 or ISO-8859-1 (RFC 8187 section 3.2).
     #[error("`filename*` in `Content-Disposition` is malformed")]
     ExtValue,
-    /// The name is no valid UTF-8.
+    /// That parameter is no valid UTF-8. For `filename` this is a refused name rather than a malformed header.
     #[error("`{0}` in `Content-Disposition` is not valid UTF-8")]
     NotUtf8(String),
     /// `filename` and `filename*` of a form part differ.

@@ -27,7 +27,31 @@ pub fn detect(prefix: &[u8]) -> Option<&'static str> {
     if prefix.starts_with(b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1") {
         return Some(OLE);
     }
-    detect_markup(prefix).or_else(|| infer::get(prefix).map(|kind| kind.mime_type()))
+    detect_markup(prefix).or_else(|| detect_signature(prefix))
+}
+
+/// Signatures of two or three letters, with which an honest text may begin: a CSV whose first column is called `BC` is no LLVM
+/// bitcode. The real formats all have binary bytes in their heads.
+const SHORT_SIGNATURES: [&str; 5] = [
+    "application/x-llvm",
+    "application/vnd.microsoft.portable-executable",
+    "image/bmp",
+    "application/x-shockwave-flash",
+    "audio/mpeg",
+];
+
+fn detect_signature(prefix: &[u8]) -> Option<&'static str> {
+    let kind = infer::get(prefix)?.mime_type();
+    (!SHORT_SIGNATURES.contains(&kind) || !is_text(prefix)).then_some(kind)
+}
+
+/// UTF-8 without control characters but those of lines and pages. The prefix may cut the last character.
+fn is_text(prefix: &[u8]) -> bool {
+    let is_utf8 = match std::str::from_utf8(prefix) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
+    };
+    is_utf8 && prefix.iter().all(|byte| !byte.is_ascii_control() || b"\t\n\r\x0c".contains(byte))
 }
 
 /// Whether a file that was detected as one type may truthfully be declared as another: the same type, another name of it, or

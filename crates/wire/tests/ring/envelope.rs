@@ -254,3 +254,12 @@ fn computes_lengths_without_overflow() {
     let three_quarters = u64::MAX / 4 * 3;
     assert_eq!(Encoding::Base64.encoded_len(three_quarters), Some(u64::MAX - 3));
 }
+
+#[test]
+fn transforms_and_parsers_move_between_threads() {
+    fn moves<T: Send + 'static>() {}
+    moves::<EnvelopeWriter>();
+    moves::<wire::form::FormParser>();
+    moves::<wire::http1::ResponseDecoder>();
+    moves::<wire::digest::Digester>();
+}

@@ -234,3 +234,19 @@ fn repeats_its_error() {
     assert_eq!(parser.next_event(), Err(FormError::Preamble));
     assert_eq!(parser.finish(), Err(FormError::Preamble));
 }
+
+#[test]
+fn takes_several_chunks_before_it_is_asked() {
+    let mut parser = FormParser::new(CONTENT_TYPE, FormLimits::default()).expect("a boundary");
+    for chunk in chunking::in_chunks_of(3, &form_with(b"abc\r\n--b")) {
+        parser.push(chunk);
+    }
+    assert_eq!(parser.finish(), Err(FormError::Truncated), "nothing was read yet");
+    let mut file = Vec::new();
+    while let Some(event) = parser.next_event().expect("well-formed") {
+        if let FormEvent::FileData(data) = event {
+            file.extend_from_slice(&data);
+        }
+    }
+    assert_eq!((parser.finish(), file.as_slice()), (Ok(()), b"abc\r\n--b".as_slice()));
+}

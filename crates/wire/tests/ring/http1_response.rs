@@ -1,6 +1,7 @@
 //! The response decoder.
 
 use bytes::{Bytes, BytesMut};
+use proptest::prelude::*;
 use wire::http1::{ResponseDecoder, ResponseError, ResponseHead, ResponseLimits};
 
 use crate::chunking;
@@ -204,4 +205,25 @@ fn bounds_the_head() {
 fn malformed_chunks_are_told() {
     let input = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n";
     assert!(matches!(refused(input), ResponseError::Chunk(_)));
+}
+
+proptest! {
+    #![proptest_config(chunking::seeded(3000))]
+
+    #[test]
+    fn reads_the_same_in_every_chunking_whatever_comes(
+        pieces in proptest::collection::vec(proptest::sample::select(vec![
+            "HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.0 404 x\r\n", "Content-Length: 3\r\n",
+            "Transfer-Encoding: chunked\r\n", "Connection: close\r\n", "\r\n", "3\r\nabc\r\n", "0\r\n\r\n", "abc", "\r", "\n", "X:",
+            "\0", "\r\n\r\n",
+        ]), 0..10),
+        sizes in chunking::sizes(),
+        closes: bool,
+        is_head: bool,
+    ) {
+        let input = format!("HTTP/1.1 {}", pieces.concat()).replacen("HTTP/1.1 HTTP", "HTTP", 1);
+        let method = if is_head { "HEAD" } else { "PUT" };
+        let whole = read(method, vec![Bytes::from(input.clone())], closes);
+        prop_assert_eq!(read(method, chunking::by_sizes(input.as_bytes(), &sizes), closes), whole);
+    }
 }

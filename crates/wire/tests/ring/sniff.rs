@@ -27,11 +27,25 @@ fn detects_signatures() {
     assert_eq!(detect(b"%PDF-1.7\n"), Some("application/pdf"));
     assert_eq!(detect(b"MZ\x90\0\x03\0\0\0"), Some("application/vnd.microsoft.portable-executable"));
     assert_eq!(detect(b"\x1f\x8b\x08\0"), Some("application/gzip"));
+    assert_eq!(detect(b"BM\x46\0\0\0\0\0"), Some("image/bmp"));
+    assert_eq!(detect(b"ID3\x04\0\0"), Some("audio/mpeg"));
+    assert_eq!(detect(b"%!PS-Adobe-3.0\n"), Some("application/postscript"));
 }
 
 #[test]
 fn detects_nothing_in_text() {
-    for text in ["", "a,b\n1,2\n", "{\"a\": 1}", "Hello <b>you</b>", "# Title"] {
+    for text in [
+        "",
+        "a,b\n1,2\n",
+        "{\"a\": 1}",
+        "Hello <b>you</b>",
+        "# Title",
+        "BC,MZ\r\nü,2",
+        "MZ: 1",
+        "BMW",
+        "ID3 tags",
+        "FWSx",
+    ] {
         assert_eq!(detect(text.as_bytes()), None, "{text}");
     }
 }
