@@ -1,22 +1,36 @@
 //! Secrets: read from the environment and from files, printed as `***`, sent only by `upstream::auth`.
 //!
-//! Values never stand in the configuration, in an error or in a log line. A file is read again when it changes, so that a
+//! Values never stand in the configuration, in an error or in a log line. A file is read again while it is used, so that a
 //! rotated secret needs no restart; a variable is read once.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use rules::config::{Config, SecretRef};
+use rules::config::{Auth, Config, HeaderItem, RequestRule, Route, SecretRef, Target, TextOrSecret};
+
+/// How long the value of a file is used before the file is looked at again.
+const REREAD_AFTER: Duration = Duration::from_secs(1);
+
+/// Bytes of a secret file: tokens and keys are far smaller, a device or a log given by mistake is not read to its end.
+const MAX_FILE_LEN: u64 = 64 * 1024;
 
 /// A secret's value. Every way of printing it gives `***`.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SecretValue(Arc<str>);
 
 impl SecretValue {
     /// The value itself, for the credentials of a request alone.
     pub(crate) fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// An empty value is no value.
+    fn new(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self(text.into()))
     }
 }
 
@@ -26,10 +40,17 @@ impl fmt::Debug for SecretValue {
     }
 }
 
+impl fmt::Display for SecretValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// The secrets that a configuration refers to.
 #[derive(Debug, Default)]
 pub struct Secrets {
     variables: HashMap<String, SecretValue>,
+    files: HashMap<String, SecretFile>,
 }
 
 /// A secret that has no value.
@@ -37,25 +58,140 @@ pub struct Secrets {
 pub struct MissingSecret {
     /// The route that needs it.
     pub route: Arc<str>,
-    /// The target that needs it.
-    pub target: Arc<str>,
     /// Which one.
     pub secret: SecretRef,
 }
 
+impl fmt::Display for MissingSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "route `{}` needs {}, which has no value", self.route, describe(&self.secret))
+    }
+}
+
+/// A secret's place, never its value.
+#[must_use]
+pub fn describe(secret: &SecretRef) -> String {
+    match secret {
+        SecretRef::Env(name) => format!("the environment variable `{name}`"),
+        SecretRef::File(path) => format!("the file `{path}`"),
+    }
+}
+
 impl Secrets {
-    /// Reads every secret that the configuration names. Missing ones are listed, not fatal: a route whose secret is missing
-    /// fails with `NoCredentials`, the others work.
+    /// Reads every secret that the configuration names, and lists the ones without a value. Those are not fatal: requests that
+    /// need them fail with `NoCredentials`, everything else works.
+    #[must_use]
     pub fn read(config: &Config, env: &dyn Fn(&str) -> Option<String>) -> (Self, Vec<MissingSecret>) {
-        let _ = (config, env);
-        todo!()
+        let mut secrets = Self::default();
+        let mut missing = Vec::new();
+        for route in &config.routes {
+            for Needed { secret, optional } in needed_by(route) {
+                secrets.load(secret, env);
+                let entry = MissingSecret { route: Arc::clone(&route.name), secret: secret.clone() };
+                if !optional && secrets.get(secret).is_none() && !missing.contains(&entry) {
+                    missing.push(entry);
+                }
+            }
+        }
+        (secrets, missing)
     }
 
-    /// The value of a secret, if it has one.
+    /// The value of a secret, if it has one. A file is read again when its value is older than a second; should that fail, the
+    /// old value stays.
+    #[must_use]
     pub fn get(&self, secret: &SecretRef) -> Option<SecretValue> {
         match secret {
             SecretRef::Env(name) => self.variables.get(name).cloned(),
-            SecretRef::File(_) => todo!(),
+            SecretRef::File(path) => self.files.get(path)?.value(path, Instant::now()),
         }
     }
+
+    fn load(&mut self, secret: &SecretRef, env: &dyn Fn(&str) -> Option<String>) {
+        match secret {
+            SecretRef::Env(name) => {
+                if let Some(value) = env(name).as_deref().and_then(SecretValue::new) {
+                    self.variables.insert(name.clone(), value);
+                }
+            }
+            SecretRef::File(path) => {
+                self.files.entry(path.clone()).or_default();
+            }
+        }
+    }
+}
+
+/// A file's last value and when it was read.
+#[derive(Debug, Default)]
+struct SecretFile(Mutex<Option<(Option<SecretValue>, Instant)>>);
+
+impl SecretFile {
+    fn value(&self, path: &str, now: Instant) -> Option<SecretValue> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((value, read_at)) = &*last
+            && now.saturating_duration_since(*read_at) < REREAD_AFTER
+        {
+            return value.clone();
+        }
+        let value = match read_file(path) {
+            Ok(value) => value,
+            Err(error) => {
+                tracing::warn!(path, %error, "a secret file cannot be read");
+                last.take().and_then(|(value, _)| value)
+            }
+        };
+        *last = Some((value.clone(), now));
+        value
+    }
+}
+
+fn read_file(path: &str) -> io::Result<Option<SecretValue>> {
+    let mut text = String::new();
+    File::open(path)?.take(MAX_FILE_LEN).read_to_string(&mut text)?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(SecretValue::new(text.strip_suffix('\r').unwrap_or(text)))
+}
+
+struct Needed<'a> {
+    secret: &'a SecretRef,
+    optional: bool,
+}
+
+fn needed_by(route: &Route) -> impl Iterator<Item = Needed<'_>> {
+    let of_targets = route.targets.iter().flat_map(|target| needed_by_target(target));
+    let requests = route.steps.iter().flat_map(|step| {
+        let undo = step.undo.as_ref().map(|undo| &undo.request);
+        std::iter::once(&step.request).chain(undo)
+    });
+    let of_requests = requests.flat_map(|request: &RequestRule| needed_by_headers(&request.headers));
+    of_targets.chain(of_requests)
+}
+
+fn needed_by_target(target: &Target) -> Vec<Needed<'_>> {
+    let needed = |secret| Needed { secret, optional: false };
+    let mut all: Vec<_> = needed_by_headers(&target.headers).collect();
+    match &target.auth {
+        None => {}
+        Some(Auth::Bearer(secret) | Auth::Header { value: secret, .. } | Auth::Query { value: secret, .. }) => {
+            all.push(needed(secret));
+        }
+        Some(Auth::Basic { username, password }) => {
+            if let TextOrSecret::Secret(username) = username {
+                all.push(needed(username));
+            }
+            all.push(needed(password));
+        }
+        Some(Auth::SigV4 { access_key_id, secret_access_key, session_token, .. }) => {
+            all.push(needed(access_key_id));
+            all.push(needed(secret_access_key));
+            all.extend(session_token.iter().map(|secret| Needed { secret, optional: true }));
+        }
+    }
+    all
+}
+
+fn needed_by_headers(headers: &[HeaderItem]) -> impl Iterator<Item = Needed<'_>> {
+    headers.iter().filter_map(|item| match item {
+        HeaderItem::Secret(_, secret) => Some(Needed { secret, optional: false }),
+        HeaderItem::Written(..) | HeaderItem::Learned(_) => None,
+    })
 }

@@ -1,42 +1,92 @@
 //! Everything that leaves for an upstream: one connector for all of it, a client for steps, a pool for transfers.
+//!
+//! Targets that differ in trust, private networks or dialling time share nothing, so a connection that one target was allowed
+//! to make never serves another that was not.
 
+mod resolve;
+
+mod connect;
+
+mod tls;
+
+mod stream;
+
+mod auth;
+
+mod sigv4;
+
+mod head;
+
+mod client;
+
+mod stack;
+
+mod pool;
+
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use futures::future::BoxFuture;
-use rules::config::Config;
+use ipnet::IpNet;
+use rules::config::{Config, Target};
 use rules::run::{Answer, NoAnswer, StepRequest};
+use rules::url::Origin;
+use tokio_rustls::TlsConnector;
+use tower::{Service as _, ServiceExt as _};
 
 use crate::secrets::Secrets;
+use client::StepCall;
+use connect::Connector;
+use pool::TransferPool;
+use stack::StepService;
 
-/// Turns a host name into addresses.
-pub trait Resolve: Send + Sync {
-    /// The addresses of a host, in the order in which they shall be tried.
-    ///
-    /// # Errors
-    /// When the name cannot be resolved.
-    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>>;
-}
+pub(crate) use head::{OutgoingHead, Payload};
+pub use resolve::{Resolve, SystemResolver};
+pub(crate) use stream::UpstreamStream;
 
-/// The system's resolver (`getaddrinfo`).
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemResolver;
+/// Bytes of an answer's body: error texts and JSON documents are far smaller.
+pub(crate) const MAX_ANSWER_BODY: usize = 1024 * 1024;
 
-impl Resolve for SystemResolver {
-    fn resolve<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
-        Box::pin(async move { Ok(tokio::net::lookup_host((host, port)).await?.collect()) })
-    }
-}
+/// Header fields of an answer.
+const MAX_ANSWER_FIELDS: usize = 100;
+
+/// Bytes of an answer's head.
+const MAX_ANSWER_HEAD: usize = 32 * 1024;
+
+/// How long a connection may wait in a pool. Common servers close idle ones after 15 s and more; being first avoids the race.
+const POOL_IDLE: Duration = Duration::from_secs(10);
+
+/// Idle connections per origin.
+const MAX_IDLE_PER_ORIGIN: usize = 8;
 
 /// Every upstream of one configuration.
-pub struct Upstreams {}
+pub struct Upstreams {
+    lanes: HashMap<LaneKey, Lane>,
+    secrets: Arc<Secrets>,
+    answer_limit: Duration,
+    idle_limit: Duration,
+}
+
+/// What must be equal for two targets to share connections.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct LaneKey {
+    ca_file: Option<String>,
+    allow_private: Vec<IpNet>,
+    connect_timeout: Option<Duration>,
+}
+
+struct Lane {
+    connector: Connector,
+    steps: StepService,
+    pool: Arc<TransferPool>,
+}
 
 /// Why the upstreams of a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamsError {
-    /// A CA file cannot be read.
-    #[error("cannot read the certificate authorities in `{path}`")]
+    /// A CA file cannot be used.
+    #[error("cannot use the certificate authorities in `{path}`")]
     CaFile {
         /// The file.
         path: String,
@@ -44,6 +94,9 @@ pub enum UpstreamsError {
         #[source]
         source: io::Error,
     },
+    /// The TLS library has no protocol version that is safe.
+    #[error("cannot set up TLS")]
+    Tls(#[from] rustls::Error),
 }
 
 impl Upstreams {
@@ -52,16 +105,113 @@ impl Upstreams {
     /// # Errors
     /// A CA file of a target cannot be used.
     pub fn new(config: &Config, secrets: Arc<Secrets>, resolver: Arc<dyn Resolve>) -> Result<Self, UpstreamsError> {
-        let _ = (config, secrets, resolver);
-        todo!()
+        let mut connectors: HashMap<Option<String>, TlsConnector> = HashMap::new();
+        let mut lanes = HashMap::new();
+        for target in config.routes.iter().flat_map(|route| &route.targets) {
+            let key = LaneKey::of(target);
+            if lanes.contains_key(&key) {
+                continue;
+            }
+            let tls = match connectors.get(&key.ca_file) {
+                Some(tls) => tls.clone(),
+                None => tls_of(key.ca_file.as_deref())?,
+            };
+            connectors.insert(key.ca_file.clone(), tls.clone());
+            let connector = Connector {
+                resolver: Arc::clone(&resolver),
+                tls,
+                allowed: config.allow_private.iter().chain(&key.allow_private).copied().collect(),
+                connect_timeout: key.connect_timeout.unwrap_or(config.timeouts.connect),
+                user_timeout: config.timeouts.idle,
+            };
+            lanes.insert(key, Lane::new(&target.name, connector));
+        }
+        Ok(Self { lanes, secrets, answer_limit: config.timeouts.answer, idle_limit: config.timeouts.idle })
     }
 
-    /// Sends a step's request and reads its answer, whose head and body are bounded.
+    /// Sends a step's request and reads its answer, whose head and body are bounded. The step's time limit holds for all of
+    /// it, dialling included.
     ///
     /// # Errors
     /// Why there is no answer; the request was not sent again.
     pub async fn send(&self, request: &StepRequest, traceparent: Option<&str>) -> Result<Answer, NoAnswer> {
-        let _ = (request, traceparent);
-        todo!()
+        let payload = Payload::Known(request.body.as_deref().unwrap_or_default());
+        let head = self.head(request, payload, traceparent)?;
+        let limit = self.answer_limit(request);
+        let call = StepCall { request: head.into_request(request.body.clone())?, limit };
+        let mut steps = self.lane(&request.target)?.steps.clone();
+        steps.ready().await?.call(call).await
     }
+
+    /// The head of a request, dated and signed now.
+    pub(crate) fn head(
+        &self,
+        request: &StepRequest,
+        payload: Payload<'_>,
+        traceparent: Option<&str>,
+    ) -> Result<OutgoingHead, NoAnswer> {
+        OutgoingHead::new(request, payload, traceparent, &self.secrets, SystemTime::now())
+    }
+
+    /// A connection for a transfer, and whether it was used before.
+    pub(crate) async fn connect(
+        &self,
+        target: &Target,
+        origin: &Origin,
+        fresh: bool,
+    ) -> Result<(UpstreamStream, bool), NoAnswer> {
+        let lane = self.lane(target)?;
+        if !fresh && let Some(stream) = lane.pool.take(origin) {
+            return Ok((stream, true));
+        }
+        let stream = lane.connector.dial(origin).await.map_err(|error| NoAnswer::from(&error))?;
+        Ok((stream, false))
+    }
+
+    /// Gives a connection back whose last answer was read completely.
+    pub(crate) fn give_back(&self, target: &Target, origin: &Origin, stream: UpstreamStream) {
+        if let Ok(lane) = self.lane(target) {
+            lane.pool.put(origin, stream);
+        }
+    }
+
+    /// How long an answer may take.
+    pub(crate) fn answer_limit(&self, request: &StepRequest) -> Duration {
+        request.timeout.or(request.target.timeout).unwrap_or(self.answer_limit)
+    }
+
+    /// How long an upstream may take no byte.
+    pub(crate) fn idle_limit(&self) -> Duration {
+        self.idle_limit
+    }
+
+    fn lane(&self, target: &Target) -> Result<&Lane, NoAnswer> {
+        let unknown = || NoAnswer::NotAllowed(format!("the target `{}` is not of this configuration", target.name));
+        self.lanes.get(&LaneKey::of(target)).ok_or_else(unknown)
+    }
+}
+
+impl LaneKey {
+    fn of(target: &Target) -> Self {
+        Self {
+            ca_file: target.ca_file.clone(),
+            allow_private: target.allow_private.clone(),
+            connect_timeout: target.connect_timeout,
+        }
+    }
+}
+
+impl Lane {
+    fn new(name: &Arc<str>, connector: Connector) -> Self {
+        let steps = stack::step_stack(name, client::step_client(connector.clone()));
+        Self { connector, steps, pool: Arc::default() }
+    }
+}
+
+fn tls_of(ca_file: Option<&str>) -> Result<TlsConnector, UpstreamsError> {
+    let roots = match ca_file {
+        Some(path) => tls::roots_from_file(path)?,
+        None => tls::system_roots(),
+    };
+    tls::connector(roots)
 }

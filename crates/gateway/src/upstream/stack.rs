@@ -1,0 +1,115 @@
+//! The stack of a step's request, from the outside in.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::TryFutureExt as _;
+use futures::future::BoxFuture;
+use http_body_util::Full;
+use rules::run::{Answer, NoAnswer};
+use tokio::time::{Instant, timeout};
+use tower::util::BoxCloneSyncService;
+use tower::{Service, ServiceBuilder, layer::layer_fn};
+
+use super::client::{StepCall, StepClient, no_answer, read_answer};
+
+/// Takes a request and gives its whole answer.
+pub(super) type StepService = BoxCloneSyncService<StepCall, Answer, NoAnswer>;
+
+/// Builds the stack for the target called `target`.
+pub(super) fn step_stack(target: &Arc<str>, client: StepClient) -> StepService {
+    let target = Arc::clone(target);
+    let stack = ServiceBuilder::new()
+        // Outermost, so that the line tells what the run was told: the time limit's verdict included.
+        .layer(layer_fn(|inner| Observe { inner, target: Arc::clone(&target) }))
+        // Around the reading of the answer and not only of its head: an upstream that trickles a body must not hold an upload.
+        .layer(layer_fn(|inner| TimeLimit { inner }))
+        // Right at the client: nothing above ever sees an unbounded body or a library's error.
+        .layer(layer_fn(|inner| WholeAnswer { inner }))
+        .service(client);
+    BoxCloneSyncService::new(stack)
+}
+
+type AnswerFuture = BoxFuture<'static, Result<Answer, NoAnswer>>;
+
+/// Writes one debug line per attempt; never a URL, whose query may be a credential.
+#[derive(Clone)]
+struct Observe<S> {
+    inner: S,
+    target: Arc<str>,
+}
+
+impl<S> Service<StepCall> for Observe<S>
+where
+    S: Service<StepCall, Response = Answer, Error = NoAnswer, Future = AnswerFuture>,
+{
+    type Response = Answer;
+    type Error = NoAnswer;
+    type Future = AnswerFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NoAnswer>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, call: StepCall) -> AnswerFuture {
+        let target = Arc::clone(&self.target);
+        let method = call.request.method().clone();
+        let began = Instant::now();
+        let answer = self.inner.call(call);
+        Box::pin(async move {
+            let answer = answer.await;
+            let millis = began.elapsed().as_millis();
+            match &answer {
+                Ok(answer) => tracing::debug!(%target, %method, status = answer.status, millis, "a step was answered"),
+                Err(why) => tracing::debug!(%target, %method, ?why, millis, "a step was not answered"),
+            }
+            answer
+        })
+    }
+}
+
+/// Ends a call that takes too long; dropping it closes its connection.
+#[derive(Clone)]
+struct TimeLimit<S> {
+    inner: S,
+}
+
+impl<S> Service<StepCall> for TimeLimit<S>
+where
+    S: Service<StepCall, Response = Answer, Error = NoAnswer, Future = AnswerFuture>,
+{
+    type Response = Answer;
+    type Error = NoAnswer;
+    type Future = AnswerFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NoAnswer>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, call: StepCall) -> AnswerFuture {
+        let limit = call.limit;
+        let answer = self.inner.call(call);
+        Box::pin(async move { timeout(limit, answer).await.unwrap_or(Err(NoAnswer::Timeout)) })
+    }
+}
+
+/// Turns hyper's streamed response into a whole, bounded answer.
+#[derive(Clone)]
+struct WholeAnswer {
+    inner: StepClient,
+}
+
+impl Service<StepCall> for WholeAnswer {
+    type Response = Answer;
+    type Error = NoAnswer;
+    type Future = AnswerFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), NoAnswer>> {
+        Service::<http::Request<Full<bytes::Bytes>>>::poll_ready(&mut self.inner, cx).map_err(|error| no_answer(&error))
+    }
+
+    fn call(&mut self, call: StepCall) -> AnswerFuture {
+        let response = self.inner.request(call.request);
+        Box::pin(response.map_err(|error| no_answer(&error)).and_then(read_answer))
+    }
+}
