@@ -1,16 +1,33 @@
 //! The file, streamed from the client to one upstream in the upload's own task.
 
-mod progress;
 mod stage;
 
+mod exchange;
+
+mod feed;
+
+mod outbox;
+
+mod answer;
+
+mod stall;
+
+mod progress;
+
+use std::future::poll_fn;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use rules::plan::TransferPlan;
-use rules::run::{TransferRequest, TransferStage, TransferTrouble, Transferred};
+use rules::run::{Answer, NoAnswer, TransferRequest, TransferStage, TransferTrouble, Transferred};
 use wire::digest::{ClientDigests, DigestSet};
+use wire::http1::RequestFraming;
 
-use crate::upstream::Upstreams;
+use crate::upstream::{Payload, UpstreamStream, Upstreams};
+use exchange::{Exchange, Terms};
+use feed::FileFeed;
+use outbox::Outbox;
+use stall::Stall;
 
 pub use progress::{Progress, Side};
 pub(crate) use stage::{FileArrived, Leftover, Streamed, stream};
@@ -92,6 +109,12 @@ pub enum TransferEnd {
     },
 }
 
+/// Why an attempt has no answer.
+enum Halt {
+    Stale,
+    Failed(TransferTrouble, TransferStage),
+}
+
 /// Streams one file to one upstream. Everything that is demanded is proved before the last bytes are released.
 ///
 /// `before_head` is asked once, when the first bytes of the file are there, the connection stands and the head is about to
@@ -102,6 +125,104 @@ pub async fn transfer(
     source: &mut dyn FileSource,
     before_head: impl FnOnce() -> bool,
 ) -> TransferEnd {
-    let _ = (upstreams, order, source, before_head());
-    todo!()
+    let TransferOrder { request, verify, progress, fresh_connection, traceparent, replay } = order;
+    progress.set_stage(TransferStage::NothingSent);
+    let mut feed = match FileFeed::open(request, verify, progress, replay, source) {
+        Ok(feed) => feed,
+        Err(trouble) => return failed(trouble, TransferStage::NothingSent, Replay::default()),
+    };
+    let way = Way { upstreams, request, progress, fresh_connection, traceparent };
+    match way.attempt(&mut feed, before_head).await {
+        Err(Halt::Stale) => TransferEnd::Stale { replay: feed.into_replay() },
+        Err(Halt::Failed(trouble, stage)) => failed(trouble, stage, feed.into_replay()),
+        Ok(answer) => match feed.into_proof() {
+            Some((file_len, digests)) => TransferEnd::Done(Transferred { file_len, digests, answer }),
+            None => failed(TransferTrouble::EarlyAnswer(answer), TransferStage::Withheld, Replay::default()),
+        },
+    }
+}
+
+fn failed(trouble: TransferTrouble, stage: TransferStage, replay: Replay) -> TransferEnd {
+    let replay = match stage {
+        TransferStage::NothingSent | TransferStage::Replayable => replay,
+        TransferStage::Withheld | TransferStage::Released => Replay::default(),
+    };
+    TransferEnd::Failed { trouble, stage, replay }
+}
+
+/// Where an attempt goes.
+struct Way<'a> {
+    upstreams: &'a Upstreams,
+    request: &'a TransferRequest,
+    progress: &'a Progress,
+    fresh_connection: bool,
+    traceparent: Option<&'a str>,
+}
+
+impl Way<'_> {
+    /// The file's first bytes, then the connection, then the exchange: a client that says nothing holds no connection, and
+    /// one from the pool is looked at right before it is written to.
+    async fn attempt(&self, feed: &mut FileFeed<'_>, before_head: impl FnOnce() -> bool) -> Result<Answer, Halt> {
+        let step = &self.request.request;
+        let nothing_sent = |why| Halt::Failed(TransferTrouble::Upstream(why), TransferStage::NothingSent);
+        let mut outbox = Outbox::default();
+        self.first_bytes(feed, &mut outbox)
+            .await
+            .map_err(|trouble| Halt::Failed(trouble, TransferStage::NothingSent))?;
+        let head = self.head().map_err(nothing_sent)?;
+        let (mut stream, is_reused) = self.connect().await.map_err(nothing_sent)?;
+        if !before_head() {
+            self.upstreams.give_back(&step.target, &step.url.origin, stream);
+            return Err(Halt::Stale);
+        }
+        outbox.push_head(head, self.request.body_len == Some(0));
+        let terms = Terms {
+            is_chunked: self.is_chunked(),
+            is_reused,
+            idle_limit: self.upstreams.idle_limit(),
+            answer_limit: self.upstreams.answer_limit(step),
+        };
+        let exchange = Exchange::new(&mut stream, feed, outbox, &step.method, self.progress, terms);
+        let exchanged = exchange.run().await.map_err(|(trouble, stage)| Halt::Failed(trouble, stage))?;
+        if exchanged.is_usable {
+            self.upstreams.give_back(&step.target, &step.url.origin, stream);
+        }
+        Ok(exchanged.answer)
+    }
+
+    /// Waits until there is something of the file to send, or the proof of an empty one.
+    async fn first_bytes(&self, feed: &mut FileFeed<'_>, outbox: &mut Outbox) -> Result<(), TransferTrouble> {
+        let mut stall = Stall::new(self.progress);
+        loop {
+            outbox.fill(feed, self.is_chunked());
+            if feed.is_proved() || (feed.has_begun() && !outbox.is_empty()) {
+                return Ok(());
+            }
+            poll_fn(|cx| {
+                let taken = feed.poll_take(cx);
+                if taken.is_pending() {
+                    stall.begin(Side::Client);
+                }
+                taken
+            })
+            .await?;
+            stall.end();
+        }
+    }
+
+    fn head(&self) -> Result<Bytes, NoAnswer> {
+        let framing = self.request.body_len.map_or(RequestFraming::Chunked, RequestFraming::Length);
+        self.upstreams.head(&self.request.request, Payload::Streamed, self.traceparent)?.to_bytes(framing)
+    }
+
+    async fn connect(&self) -> Result<(UpstreamStream, bool), NoAnswer> {
+        let mut stall = Stall::new(self.progress);
+        stall.begin(Side::Upstream);
+        let step = &self.request.request;
+        self.upstreams.connect(&step.target, &step.url.origin, self.fresh_connection).await
+    }
+
+    fn is_chunked(&self) -> bool {
+        self.request.body_len.is_none()
+    }
 }
