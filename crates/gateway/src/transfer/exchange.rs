@@ -4,8 +4,8 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::{io, mem};
 use std::time::Duration;
+use std::{io, mem};
 
 use rules::run::{Answer, NoAnswer, TransferStage, TransferTrouble};
 use tokio::io::{AsyncRead, AsyncWrite};

@@ -138,9 +138,9 @@ pub enum NoAnswer {
     Unreachable(String),
     /// The address or host is not allowed: nothing was sent.
     NotAllowed(String),
-    /// A reused connection turned out to be closed before the request was written whole, or it died without an answer byte.
+    /// A reused connection turned out to be closed before a byte of the request was written: any step may be sent again.
     StaleConnection,
-    /// The connection was closed or reset.
+    /// The connection was closed or reset, and the upstream may have the request: only a retryable step may be sent again.
     Broken(String),
     /// No answer in time.
     Timeout,
