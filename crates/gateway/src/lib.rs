@@ -4,6 +4,9 @@
 
 mod pipeline;
 
+pub mod admin;
+pub mod server;
+
 pub mod ingress;
 mod ledger;
 mod respond;

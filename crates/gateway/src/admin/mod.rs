@@ -1,0 +1,96 @@
+//! The admin side: metrics, health, and what the gateway is doing, on a listener of its own.
+//!
+//! It is for operators: loopback by default, reads only, and its answers name no client, file or secret. Its few places for
+//! connections are its own, so that a scraper is served while clients are refused.
+
+mod page;
+mod respond;
+mod routes;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+
+/// Connections at once: a few scrapers, probes and people.
+const CONNECTIONS: usize = 64;
+/// For a head, and between two requests: longer than the usual scrape interval of 15 seconds to a minute.
+const HEAD: Duration = Duration::from_secs(75);
+/// Scrapers' heads are small, and so are the buffers for them.
+const BUFFER: usize = 16 * 1024;
+/// After an error of `accept`, nearly always a shortage of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What the admin side shows.
+#[derive(Debug)]
+pub struct Admin {
+    app: Arc<App>,
+    routes: Bytes,
+}
+
+impl Admin {
+    /// The admin side of this gateway.
+    #[must_use]
+    pub fn new(app: Arc<App>) -> Self {
+        // The configuration does not change under an `App`, so this is written once.
+        let routes = Bytes::from(routes::summary(&app.config).to_string());
+        Self { app, routes }
+    }
+}
+
+/// Serves until `end`.
+pub(crate) async fn serve(socket: TcpListener, admin: Admin, end: CancellationToken) {
+    let admin = Arc::new(admin);
+    let free = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            () = end.cancelled() => return,
+            accepted = socket.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                // With every place taken the connection is closed: the next scrape tries again.
+                let Ok(place) = Arc::clone(&free).try_acquire_owned() else { continue };
+                let connection = connection(stream, Arc::clone(&admin));
+                let end = end.clone();
+                tokio::spawn(async move {
+                    end.run_until_cancelled(connection).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept admin connections");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, admin: Arc<Admin>) {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answer = respond::answer(&admin, request.method(), request.uri().path(), request.headers());
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "admin connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,240 @@
+//! One connection from its acceptance to its end: handshake, choice of protocol, hyper, and when to stop.
+
+use std::error::Error as _;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use super::activity::Activity;
+use super::buffers::ConnectionBuffers;
+use super::head_timer::{HeadLimits, HeadTimeout, HeadTimer};
+use super::listener::Listening;
+use super::preface::Peeked;
+use super::stack::request_stack;
+use super::tls::HTTP2;
+use crate::app::ConnectionInfo;
+use crate::metrics::Rejection;
+
+/// Requests of one HTTP/2 connection at once.
+const STREAMS: u32 = 64;
+/// Answers are small: what HTTP/2 may hold of each until the client takes it.
+const SEND_BUFFER: usize = 16 * 1024;
+/// How often HTTP/2 asks whether a quiet client is still there, and how long it waits for the answer.
+const PING: Duration = Duration::from_secs(20);
+
+/// A connection that was accepted.
+#[derive(Debug)]
+pub(super) struct Accepted {
+    pub(super) stream: TcpStream,
+    pub(super) peer: SocketAddr,
+    pub(super) buffers: ConnectionBuffers,
+}
+
+/// How a listener speaks.
+#[derive(Clone)]
+pub(super) enum Speaks {
+    /// HTTP/1 in cleartext.
+    Http1,
+    /// Either, in cleartext: the first bytes decide.
+    Either,
+    /// TLS: ALPN decides.
+    Tls(TlsAcceptor),
+}
+
+/// Serves a connection until it ends.
+pub(super) async fn serve(accepted: Accepted, listener: usize, speaks: Speaks, listening: Arc<Listening>) {
+    let Accepted { stream, peer, buffers } = accepted;
+    let tls = matches!(speaks, Speaks::Tls(_));
+    let connection = Connection {
+        info: ConnectionInfo { peer, listener, tls, http2: false },
+        buffers,
+        activity: Arc::default(),
+        listening,
+    };
+    match speaks {
+        Speaks::Http1 => connection.http1(stream).await,
+        Speaks::Either => connection.either(stream).await,
+        Speaks::Tls(acceptor) => connection.tls(stream, &acceptor).await,
+    }
+}
+
+struct Connection {
+    info: ConnectionInfo,
+    buffers: ConnectionBuffers,
+    activity: Arc<Activity>,
+    listening: Arc<Listening>,
+}
+
+impl Connection {
+    async fn either(self, stream: TcpStream) {
+        let mut first = Vec::new();
+        match timeout(self.listening.timeouts.head, Peeked::look(stream, &mut first)).await {
+            Ok(Ok((io, true))) => self.http2(io).await,
+            Ok(Ok((io, false))) => self.http1(io).await,
+            Ok(Err(error)) => tracing::debug!(peer = %self.info.peer, %error, "connection ended"),
+            // A silent connection is nothing worth counting.
+            Err(_) if first.is_empty() => {}
+            Err(_) => self.listening.metrics.rejected(Rejection::HeadTooSlow),
+        }
+    }
+
+    async fn tls(self, stream: TcpStream, acceptor: &TlsAcceptor) {
+        match timeout(self.listening.timeouts.head, acceptor.accept(stream)).await {
+            Ok(Ok(io)) if io.get_ref().1.alpn_protocol() == Some(HTTP2) => self.http2(io).await,
+            Ok(Ok(io)) => self.http1(io).await,
+            Ok(Err(error)) => {
+                self.listening.metrics.rejected(Rejection::TlsHandshake);
+                tracing::debug!(peer = %self.info.peer, %error, "TLS handshake failed");
+            }
+            Err(_) => self.listening.metrics.rejected(Rejection::TlsHandshake),
+        }
+    }
+
+    async fn http1<I>(mut self, io: I)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let listening = Arc::clone(&self.listening);
+        let limits = HeadLimits { head: listening.timeouts.head, keep_alive: listening.timeouts.keep_alive };
+        // Everything that an HTTP/1 client sends passes here: a reader of heads and framing that is stricter than hyper
+        // stands in this place and takes the timer's part.
+        let io = HeadTimer::new(io, limits, Arc::clone(&self.activity));
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        builder
+            // A client that has sent its body may shut its sending side and still wait for the answer.
+            .half_close(true)
+            .max_buf_size(self.buffers.read_buffer())
+            .max_headers(listening.limits.head_fields)
+            .max_header_size(listening.limits.head_size)
+            // The timer above has both limits; hyper would use one for both.
+            .header_read_timeout(None);
+        let service = TowerToHyperService::new(self.stack());
+        let served = self.until_end(builder.serve_connection(TokioIo::new(io), service), None).await;
+        self.note(served);
+    }
+
+    async fn http2<I>(mut self, io: I)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let listening = Arc::clone(&self.listening);
+        let Some(windows) = self.buffers.windows() else {
+            listening.metrics.rejected(Rejection::MemoryLimit);
+            return;
+        };
+        self.info.http2 = true;
+        let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .initial_connection_window_size(windows.connection)
+            .initial_stream_window_size(windows.stream)
+            .max_header_list_size(u32::try_from(listening.limits.head_size).unwrap_or(u32::MAX))
+            .max_send_buf_size(SEND_BUFFER)
+            .keep_alive_interval(PING)
+            .keep_alive_timeout(PING);
+        let limits = HeadLimits { head: listening.timeouts.head, keep_alive: listening.timeouts.keep_alive };
+        let service = TowerToHyperService::new(self.stack());
+        let served = self.until_end(builder.serve_connection(TokioIo::new(io), service), Some(limits)).await;
+        self.note(served);
+    }
+
+    fn stack(&self) -> super::stack::RequestStack {
+        let handler = Arc::clone(&self.listening.handler);
+        request_stack(handler, self.info, &self.activity, self.listening.draining.clone())
+    }
+
+    /// Drives a connection to its end: as its client wants, or from the moment when it shall take no further request, or at once
+    /// when the process ends.
+    async fn until_end<C: Served>(&self, connection: C, idle: Option<HeadLimits>) -> Result<(), hyper::Error> {
+        let mut connection = pin!(connection);
+        tokio::select! {
+            served = connection.as_mut() => return served,
+            () = self.takes_no_more(idle) => {}
+            () = self.listening.killing.cancelled() => return Ok(()),
+        }
+        connection.as_mut().finish();
+        tokio::select! {
+            served = connection => served,
+            () = self.listening.killing.cancelled() => Ok(()),
+        }
+    }
+
+    /// Returns when the connection shall take no further request: at the end of a drain; during one, when a request is under way
+    /// or came since, which thus is the last; and when it was idle for too long, if `idle` says how long that is.
+    async fn takes_no_more(&self, idle: Option<HeadLimits>) {
+        let Listening { draining, closing, .. } = &*self.listening;
+        let mut begun_before_drain = None;
+        loop {
+            let busy = self.activity.is_busy();
+            let begun = self.activity.begun();
+            if draining.is_cancelled() {
+                let before = *begun_before_drain.get_or_insert(begun);
+                if busy || begun > before {
+                    return;
+                }
+            }
+            let limit = idle.map(|limits| if begun == 0 { limits.head } else { limits.keep_alive });
+            tokio::select! {
+                () = closing.cancelled() => return,
+                () = draining.cancelled(), if !draining.is_cancelled() => {}
+                () = self.activity.changed() => {}
+                () = tokio::time::sleep(limit.unwrap_or_default()), if limit.is_some() && !busy => return,
+            }
+        }
+    }
+
+    fn note(&self, served: Result<(), hyper::Error>) {
+        let Err(error) = served else { return };
+        let metrics = &self.listening.metrics;
+        if error.is_parse_too_large() {
+            metrics.rejected(Rejection::HeadTooLarge);
+        } else if error.is_parse() {
+            metrics.rejected(Rejection::MalformedHead);
+        } else if timed_out(&error) == Some(HeadTimeout::HeadTooSlow) {
+            metrics.rejected(Rejection::HeadTooSlow);
+        }
+        tracing::debug!(peer = %self.info.peer, %error, "connection ended");
+    }
+}
+
+/// What the timer says, if it is what ended the connection.
+fn timed_out(error: &hyper::Error) -> Option<HeadTimeout> {
+    let cause = error.source()?.downcast_ref::<io::Error>()?;
+    cause.get_ref()?.downcast_ref::<HeadTimeout>().copied()
+}
+
+/// A connection of either protocol.
+trait Served: Future<Output = Result<(), hyper::Error>> {
+    /// Answers what was begun and takes nothing further.
+    fn finish(self: std::pin::Pin<&mut Self>);
+}
+
+type Service = TowerToHyperService<super::stack::RequestStack>;
+
+impl<I> Served for hyper::server::conn::http1::Connection<I, Service>
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + 'static,
+{
+    fn finish(self: std::pin::Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+impl<I> Served for hyper::server::conn::http2::Connection<I, Service, TokioExecutor>
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin + 'static,
+{
+    fn finish(self: std::pin::Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}

@@ -1,0 +1,75 @@
+//! The end of a gateway: uploads in flight get their time, what was begun upstream is completed or taken back.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::Gateway;
+
+/// For clients to take the answers of the last requests once no upload is in flight.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+/// For aborted uploads to take back what they began. Process managers kill after 10 to 30 seconds beyond the grace time.
+const AFTERMATH: Duration = Duration::from_secs(10);
+
+/// How a drain ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainReport {
+    /// Uploads that were aborted.
+    pub aborted: usize,
+    /// Tasks that did not end in time: undo requests, or steps after a transfer.
+    pub unfinished: usize,
+}
+
+impl DrainReport {
+    /// Whether every upload ended by itself and everything begun upstream was settled.
+    #[must_use]
+    pub fn lost_nothing(self) -> bool {
+        self.aborted == 0 && self.unfinished == 0
+    }
+}
+
+impl Gateway {
+    /// Ends the gateway: no new connections, no new uploads, `grace` for those in flight; then they are aborted. Returns when
+    /// every task has ended, at the latest some seconds after `grace`.
+    pub async fn drain(&self, grace: Duration) -> DrainReport {
+        let deadline = Instant::now() + grace;
+        self.app.draining.cancel();
+        self.listening.connections.close();
+        self.app.tasks.close();
+        tokio::select! {
+            biased;
+            () = self.app.aborting.cancelled() => {}
+            () = self.quiet() => {}
+            () = tokio::time::sleep_until(deadline) => self.abort(),
+        }
+        self.listening.closing.cancel();
+        let aftermath = async {
+            self.app.uploads.wait_until_empty().await;
+            self.app.tasks.wait().await;
+            self.listening.connections.wait().await;
+        };
+        // What has not ended by now is in the report.
+        let _overdue = timeout(AFTERMATH, aftermath).await;
+        let unfinished = self.app.tasks.len();
+        self.listening.killing.cancel();
+        self.listening.connections.wait().await;
+        DrainReport { aborted: self.aborted.load(Ordering::Relaxed), unfinished }
+    }
+
+    /// Aborts uploads in flight; a drain under way goes on with taking back what they began.
+    pub fn abort(&self) {
+        // Counted before they hear of it and leave.
+        self.aborted.fetch_max(self.app.uploads.len(), Ordering::Relaxed);
+        self.app.aborting.cancel();
+    }
+
+    /// Returns when no upload is in flight and the last answers were sent. A request whose head was read just before the drain
+    /// began may still become an upload; it is waited for too.
+    async fn quiet(&self) {
+        self.app.uploads.wait_until_empty().await;
+        self.listening.closing.cancel();
+        let _unread = timeout(LAST_ANSWERS, self.listening.connections.wait()).await;
+        self.app.uploads.wait_until_empty().await;
+    }
+}
