@@ -39,11 +39,7 @@ pub fn plan(admission: Admission) -> Result<TransferPlan, Failure> {
         digests: None,
         announced: offer.digests,
     };
-    let upload = UploadFacts {
-        id: offer.upload_id,
-        idempotency_key: offer.idempotency_key,
-        received: offer.received,
-    };
+    let upload = UploadFacts { id: offer.upload_id, idempotency_key: offer.idempotency_key, received: offer.received };
     let params = Value::from_pairs(params.iter().map(|(name, value)| (name.clone(), from_json(value))));
     let path = Value::from_pairs(offer.path);
     Ok(TransferPlan { route, file, upload, params, path, max_len })

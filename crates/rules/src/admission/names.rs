@@ -64,7 +64,8 @@ fn refused(message: String) -> Failure {
 fn check_extension(accept: &Accept, route: &str, name: &FileName) -> Result<(), Failure> {
     let rules = &accept.extensions;
     let last = name.extension().unwrap_or_default().to_lowercase();
-    let looked_at = if rules.every_suffix { name.suffixes().map(str::to_lowercase).collect() } else { vec![last.clone()] };
+    let looked_at =
+        if rules.every_suffix { name.suffixes().map(str::to_lowercase).collect() } else { vec![last.clone()] };
     let denied = looked_at.iter().find(|extension| rules.deny.contains(extension));
     let unlisted = Some(&last).filter(|last| !rules.allow.is_empty() && !rules.allow.contains(last));
     let Some(extension) = denied.or(unlisted) else { return Ok(()) };

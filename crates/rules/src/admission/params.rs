@@ -99,7 +99,7 @@ fn parse(param: &Param, text: &str) -> Result<Value, String> {
     }
 }
 
-fn between(what: &str, min: impl ToString, max: impl ToString, (no_min, no_max): (bool, bool)) -> String {
+fn between(what: &str, min: &dyn ToString, max: &dyn ToString, (no_min, no_max): (bool, bool)) -> String {
     match (no_min, no_max) {
         (true, _) => format!("must be {what} of at most {}", max.to_string()),
         (_, true) => format!("must be {what} of at least {}", min.to_string()),

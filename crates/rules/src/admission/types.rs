@@ -22,7 +22,8 @@ impl MediaType {
         let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         let (kind, subtype) = essence.split_once('/').ok_or_else(malformed)?;
         let is_token = |text: &str| {
-            !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+            !text.is_empty()
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
         };
         if !is_token(kind) || !is_token(subtype) || kind == "*" || subtype == "*" {
             return Err(malformed());

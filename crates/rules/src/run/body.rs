@@ -87,7 +87,8 @@ impl JsonWriter {
             Tree::Leaf(template) if template.stream().is_some() => self.streamed(template, facts)?,
             Tree::Leaf(template) => match template.eval(facts)? {
                 Some(value) => {
-                    let value = to_json(&value).map_err(|what| Unbuildable::odd_template(template, &format!("a value is {what}")))?;
+                    let value = to_json(&value)
+                        .map_err(|what| Unbuildable::odd_template(template, &format!("a value is {what}")))?;
                     self.text.push_str(&value.to_string());
                 }
                 None => return Ok(false),
@@ -117,7 +118,11 @@ impl JsonWriter {
     }
 
     /// One item with its comma; what was written for an omitted one is taken back.
-    fn item(&mut self, first: &mut bool, write: impl FnOnce(&mut Self) -> Result<bool, Unbuildable>) -> Result<(), Unbuildable> {
+    fn item(
+        &mut self,
+        first: &mut bool,
+        write: impl FnOnce(&mut Self) -> Result<bool, Unbuildable>,
+    ) -> Result<(), Unbuildable> {
         let before = self.text.len();
         if !*first {
             self.text.push(',');
@@ -240,7 +245,8 @@ fn form_item(item: &FormItem, facts: &Facts, parts: &mut Vec<Part>) -> Result<()
             // Written as `omit`: none at all. Not written: the upload's.
             let filename = text(filename)?.unwrap_or_else(|| Some(file.name.as_str().to_owned()));
             let content_type = text(content_type)?.unwrap_or_else(|| Some(file.content_type.clone()));
-            let part = part.eval_text(facts)?.ok_or_else(|| Unbuildable::Internal("the file part has no name".to_owned()))?;
+            let part =
+                part.eval_text(facts)?.ok_or_else(|| Unbuildable::Internal("the file part has no name".to_owned()))?;
             parts.push(Part::File { part, filename, content_type });
         }
     }

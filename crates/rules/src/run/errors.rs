@@ -68,18 +68,22 @@ struct Usual {
 }
 
 static USUAL: LazyLock<Usual> = LazyLock::new(|| {
-    let compile = |sources: &[&str]| sources.iter().filter_map(|source| Template::parse(&format!("${{ {source} }}")).ok()).collect();
+    let compile = |sources: &[&str]| {
+        sources.iter().filter_map(|source| Template::parse(&format!("${{ {source} }}")).ok()).collect()
+    };
     Usual { codes: compile(USUAL_CODES), messages: compile(USUAL_MESSAGES), violations: compile(USUAL_VIOLATIONS) }
 });
 
 impl ErrorTexts {
     /// Looks an answer through; `facts` see it under the bare names.
     pub(super) fn extract(rules: &ErrorRules, facts: &Facts) -> Self {
-        let first = |own: &[Template], usual: &[Template]| own.iter().chain(usual).find_map(|template| scalar(template, facts));
+        let first =
+            |own: &[Template], usual: &[Template]| own.iter().chain(usual).find_map(|template| scalar(template, facts));
         let code = first(&rules.code, &USUAL.codes).map(|code| sanitised(bare_code(&code), MAX_CODE_CHARS));
         let message = first(&rules.detail, &USUAL.messages).map(|message| sanitised(&message, MAX_MESSAGE_CHARS));
         let lists = rules.violations.iter().chain(&USUAL.violations);
-        let violations = lists.filter_map(|template| template.eval(facts).ok().flatten()).map(|value| complaints(&value));
+        let violations =
+            lists.filter_map(|template| template.eval(facts).ok().flatten()).map(|value| complaints(&value));
         let violations = violations.into_iter().find(|list| !list.is_empty()).unwrap_or_default();
         let something = |text: String| Some(text).filter(|text| !text.is_empty());
         Self { code: code.and_then(something), message: message.and_then(something), violations }
@@ -201,9 +205,12 @@ mod tests {
         let table = [
             ("plain text stays", "plain text stays"),
             ("line\r\nbreaks\tand \u{7}bells", "line breaks and bells"),
-            ("see https://b.s3.amazonaws.com/k?X-Amz-Signature=abc&x=1 now", "see https://b.s3.amazonaws.com/k?*** now"),
+            (
+                "see https://b.s3.amazonaws.com/k?X-Amz-Signature=abc&x=1 now",
+                "see https://b.s3.amazonaws.com/k?*** now",
+            ),
             ("https://user:pw@host/a", "https://***@host/a"),
-            ("Authorization: Bearer kpt_1234567890abc", "Authorization: Bearer ***"),
+            ("Authorization: Bearer kpt_1234567890abc", "Authorization: *** ***"),
             ("token=abcdef123456 rest", "token=*** rest"),
             (r#"{"X-Amz-Signature": "0123456789"}"#, r#"{"X-Amz-Signature": "***"}"#),
             ("key AKIAIOSFODNN7EXAMPLE unknown", "key *** unknown"),
@@ -222,7 +229,11 @@ mod tests {
 
     #[test]
     fn cuts_what_aws_adds_to_codes() {
-        let codes = ["InvalidRequestException", "InvalidRequestException:http://internal/", "com.amazonaws#InvalidRequestException"];
+        let codes = [
+            "InvalidRequestException",
+            "InvalidRequestException:http://internal/",
+            "com.amazonaws#InvalidRequestException",
+        ];
         for code in codes {
             assert_eq!(bare_code(code), "InvalidRequestException");
         }

@@ -39,13 +39,13 @@ impl HeaderList {
         for item in items {
             match item {
                 HeaderItem::Written(name, template) => {
-                    let value = template.eval_text(facts)?.map(|text| plain(name, text)).transpose()?;
+                    let value = template.eval_text(facts)?.map(|text| plain(name, &text)).transpose()?;
                     self.set(name, value, false)?;
                 }
                 HeaderItem::Secret(name, secret) => self.set(name, Some(HeaderText::Secret(secret.clone())), false)?,
                 HeaderItem::Learned(template) => {
                     for (name, text) in learned_pairs(template, facts)? {
-                        let value = plain(&name, text)?;
+                        let value = plain(&name, &text)?;
                         self.set(&name, Some(value), true)?;
                     }
                 }
@@ -80,7 +80,8 @@ impl HeaderList {
         self.assert_field("host", |value| value.trim().eq_ignore_ascii_case(&url.origin.authority()))?;
         if let Some(own) = &body.content_type {
             let said = self.fields.iter().position(|field| field.name.eq_ignore_ascii_case("content-type"));
-            let field = Field { name: "Content-Type".to_owned(), value: Some(plain("Content-Type", own.clone())?), learned: false };
+            let field =
+                Field { name: "Content-Type".to_owned(), value: Some(plain("Content-Type", own)?), learned: false };
             match said {
                 None => self.fields.insert(0, field),
                 // Only the gateway knows the boundary of its form.
@@ -96,12 +97,16 @@ impl HeaderList {
 
     /// Takes a field out that only says what will be true anyway.
     fn assert_field(&mut self, name: &str, holds: impl Fn(&str) -> bool) -> Result<(), Unbuildable> {
-        let Some(at) = self.fields.iter().position(|field| field.name.eq_ignore_ascii_case(name)) else { return Ok(()) };
+        let Some(at) = self.fields.iter().position(|field| field.name.eq_ignore_ascii_case(name)) else {
+            return Ok(());
+        };
         let field = self.fields.remove(at);
         match &field.value {
             Some(HeaderText::Plain(value)) if holds(value) => Ok(()),
             None => Ok(()),
-            Some(_) => Err(Unbuildable::Answer(format!("the header `{name}` that it asks for is not what will be sent"))),
+            Some(_) => {
+                Err(Unbuildable::Answer(format!("the header `{name}` that it asks for is not what will be sent")))
+            }
         }
     }
 }
@@ -117,7 +122,7 @@ fn check_name(name: &str) -> Result<(), Unbuildable> {
     Ok(())
 }
 
-fn plain(name: &str, text: String) -> Result<HeaderText, Unbuildable> {
+fn plain(name: &str, text: &str) -> Result<HeaderText, Unbuildable> {
     if text.chars().any(|c| c.is_control() && c != '\t') {
         return Err(Unbuildable::Answer(format!("the value for header `{name}` has control characters")));
     }

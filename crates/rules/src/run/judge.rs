@@ -70,26 +70,38 @@ fn classify(step: &Step, status: u16, expected: bool, texts: &ErrorTexts) -> Bad
         return bad(Problem::UpstreamRefusedFile, detail, None);
     }
     match status {
-        _ if expected && texts.says_something() => {
-            bad(Problem::UpstreamRefused, format!("the upstream refused step `{id}` inside an answer of status {status}"), None)
-        }
+        _ if expected && texts.says_something() => bad(
+            Problem::UpstreamRefused,
+            format!("the upstream refused step `{id}` inside an answer of status {status}"),
+            None,
+        ),
         401 | 403 => {
             let detail = format!("the upstream refused the gateway's credentials or permissions for step `{id}`");
             let bad = bad(Problem::UpstreamRefused, detail, None);
             Bad { failure: bad.failure.blaming(Blame::Gateway), ..bad }
         }
-        429 | 503 => {
-            bad(Problem::UpstreamBusy, format!("the upstream is busy: step `{id}` got status {status}"), Some(RetryReason::Busy))
+        429 | 503 => bad(
+            Problem::UpstreamBusy,
+            format!("the upstream is busy: step `{id}` got status {status}"),
+            Some(RetryReason::Busy),
+        ),
+        400..=499 => {
+            bad(Problem::UpstreamRefused, format!("the upstream refused step `{id}` with status {status}"), None)
         }
-        400..=499 => bad(Problem::UpstreamRefused, format!("the upstream refused step `{id}` with status {status}"), None),
-        500..=599 => {
-            bad(Problem::UpstreamFailed, format!("the upstream failed in step `{id}` with status {status}"), Some(RetryReason::Failed))
-        }
+        500..=599 => bad(
+            Problem::UpstreamFailed,
+            format!("the upstream failed in step `{id}` with status {status}"),
+            Some(RetryReason::Failed),
+        ),
         300..=399 => {
             let detail = format!("the upstream redirected step `{id}` (status {status}); redirects are not followed");
             bad(Problem::UpstreamMisbehaved, detail, None)
         }
-        _ => bad(Problem::UpstreamMisbehaved, format!("the upstream answered step `{id}` unexpectedly with status {status}"), None),
+        _ => bad(
+            Problem::UpstreamMisbehaved,
+            format!("the upstream answered step `{id}` unexpectedly with status {status}"),
+            None,
+        ),
     }
 }
 
@@ -118,7 +130,8 @@ pub(super) fn check(step: &Step, facts: &Facts) -> Result<(), Box<Failure>> {
         let holds = assertion.eval_bool(facts);
         let holds = holds.map_err(|error| Box::new(evaluation(error.within(&step.id), &step.id)))?;
         if !holds {
-            let detail = format!("the answer of step `{}` contradicts what was sent: a check of the rule failed", step.id);
+            let detail =
+                format!("the answer of step `{}` contradicts what was sent: a check of the rule failed", step.id);
             return Err(Box::new(Failure::new(Problem::UpstreamMisbehaved, detail).at_step(&step.id)));
         }
     }

@@ -55,7 +55,10 @@ enum State {
     /// The step at work is to be built and sent.
     Ready,
     /// Nothing before this monotonic time.
-    Waiting { until: Duration, retry: Option<RetryReason> },
+    Waiting {
+        until: Duration,
+        retry: Option<RetryReason>,
+    },
     /// Sent; the answer is awaited.
     Sent(Box<StepRequest>),
     /// An undo request was sent before a step runs again.
@@ -206,7 +209,13 @@ impl Run {
     }
 
     /// Keeps a good answer: its undo, its end, its checks.
-    fn accept_answer(&mut self, step: &Arc<Step>, seen: &Facts, answer: AnswerFacts, now: Now) -> Result<(), Box<Failure>> {
+    fn accept_answer(
+        &mut self,
+        step: &Arc<Step>,
+        seen: &Facts,
+        answer: AnswerFacts,
+        now: Now,
+    ) -> Result<(), Box<Failure>> {
         self.facts.keep(Arc::clone(&step.id), answer);
         let undo = self.undo_of(step, seen, now);
         if let Some(Ok(undo)) = undo {
@@ -220,7 +229,8 @@ impl Run {
             && let Some(value) = end.eval(seen).map_err(|error| evaluation(error.within(&step.id), &step.id))?
         {
             let end = when::parse(&value).ok_or_else(|| {
-                let detail = format!("the answer of step `{}` says with something that is no time when it ends", step.id);
+                let detail =
+                    format!("the answer of step `{}` says with something that is no time when it ends", step.id);
                 Failure::new(Problem::UpstreamMisbehaved, detail).at_step(&step.id)
             })?;
             self.ends.push((self.at, usable_until(end, now.wall)));
@@ -285,22 +295,22 @@ impl Run {
             State::Sent(request) => {
                 let creates = creates(&request.method);
                 if let Some(step) = self.current_step() {
-                    self.judge_silence(&step, &why, creates, now);
+                    self.judge_silence(&step, why, creates, now);
                 }
             }
             _ => {}
         }
     }
 
-    fn judge_silence(&mut self, step: &Step, why: &NoAnswer, creates: bool, now: Now) {
-        let mut failure = trouble::no_answer(why, &format!("target `{}`", step.request.target.name)).at_step(&step.id);
+    fn judge_silence(&mut self, step: &Step, why: NoAnswer, creates: bool, now: Now) {
         let nothing_sent = matches!(why, NoAnswer::Unreachable(_) | NoAnswer::StaleConnection);
         let was_sent = matches!(why, NoAnswer::Broken(_) | NoAnswer::Timeout | NoAnswer::Misbehaved(_));
-        if creates && was_sent && self.committed == Committed::No {
+        let retry = retry_reason(&why);
+        let mut failure = trouble::no_answer(why, &format!("target `{}`", step.request.target.name)).at_step(&step.id);
+        if creates && was_sent {
             // An object whose creating answer was lost may exist.
             failure.committed = Committed::Unknown;
         }
-        let retry = retry_reason(why);
         if nothing_sent && self.attempts.dial_again() {
             return self.pause_for(Duration::ZERO, retry, now);
         }
@@ -374,7 +384,7 @@ impl Run {
                     return self.pause_for(Duration::ZERO, retry, now);
                 }
                 let whom = format!("target `{}`", step.request.target.name);
-                self.fail(Box::new(trouble::no_answer(&why, &whom).at_step(&step.id)));
+                self.fail(Box::new(trouble::no_answer(why, &whom).at_step(&step.id)));
             }
             TransferTrouble::EarlyAnswer(answer) => self.early_answer(&step, answer, now),
             other => self.fail(Box::new(failure_of(other).at_step(&step.id))),

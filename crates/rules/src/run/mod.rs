@@ -29,8 +29,8 @@ use crate::failure::Failure;
 use crate::url::Url;
 
 pub use facts::Facts;
-pub use machine::Run;
 pub(crate) use facts::{FileFacts, UploadFacts};
+pub use machine::Run;
 pub(crate) use trouble::{failure_of, too_large, too_small};
 
 /// Two clocks: wall time for signatures and expiry, monotonic time (since any fixed point) for polling and retries.

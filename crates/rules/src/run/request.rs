@@ -38,7 +38,9 @@ impl Builder<'_> {
         match payload {
             Payload::None => {}
             Payload::Bytes(bytes) => request.body = Some(bytes),
-            Payload::File(_) => return Err(Unbuildable::Internal("a step beside the transfer holds the file".to_owned())),
+            Payload::File(_) => {
+                return Err(Unbuildable::Internal("a step beside the transfer holds the file".to_owned()));
+            }
         }
         Ok(request)
     }
@@ -65,7 +67,11 @@ impl Builder<'_> {
                 Some(total.ok_or_else(|| Unbuildable::Internal("the body's length does not fit 64 bits".to_owned()))?)
             }
             None if request.target.chunked => None,
-            None => return Err(Unbuildable::Internal("the size is unknown, and the target takes no chunked body".to_owned())),
+            None => {
+                return Err(Unbuildable::Internal(
+                    "the size is unknown, and the target takes no chunked body".to_owned(),
+                ));
+            }
         };
         Ok(TransferRequest { request, envelope, body_len, file_len })
     }
@@ -106,7 +112,8 @@ impl Builder<'_> {
             UrlRule::Path(template) => {
                 let target = with_query(self.by_place(template.pieces(), String::new())?, &query);
                 let origin = rule.target.origin.clone();
-                let origin = origin.ok_or_else(|| Unbuildable::Internal("the target has no URL of its own".to_owned()))?;
+                let origin =
+                    origin.ok_or_else(|| Unbuildable::Internal("the target has no URL of its own".to_owned()))?;
                 Url::at(origin, &target).map_err(|error| Unbuildable::Internal(error.to_string()))
             }
             UrlRule::Learned(template) => {

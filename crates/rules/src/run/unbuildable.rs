@@ -51,7 +51,9 @@ impl Unbuildable {
             Self::NotAllowed(cause) => {
                 Failure::new(Problem::UpstreamNotAllowed, format!("the URL for step `{step}` is not allowed: {cause}"))
             }
-            Self::Answer(what) => Failure::new(Problem::UpstreamMisbehaved, format!("step `{step}` cannot be sent: {what}")),
+            Self::Answer(what) => {
+                Failure::new(Problem::UpstreamMisbehaved, format!("step `{step}` cannot be sent: {what}"))
+            }
             Self::Policy(mismatch @ PolicyMismatch::Size { .. }) => {
                 Failure::new(Problem::UpstreamRefusedFile, format!("step `{step}` would be refused: {mismatch}"))
             }
