@@ -4,7 +4,9 @@
 //! upstreams are handed in, verdicts come out. So each decision is a table test, and `check` and `explain` need nothing else.
 
 pub mod admission;
+pub mod check;
 pub mod config;
+pub mod diagnostics;
 pub mod egress;
 pub mod expr;
 pub mod failure;
@@ -12,5 +14,7 @@ pub mod plan;
 pub mod policy;
 pub mod routing;
 pub mod run;
+pub mod schema;
+pub mod source;
 pub mod url;
 mod when;

@@ -43,8 +43,7 @@ pub(crate) struct FileFacts {
 #[derive(Debug, Clone)]
 pub(crate) struct UploadFacts {
     pub(crate) id: Uuid,
-    /// The client's; a run that begins without one makes one.
-    pub(crate) idempotency_key: Option<String>,
+    pub(crate) idempotency_key: String,
     pub(crate) received: OffsetDateTime,
 }
 
@@ -166,7 +165,7 @@ impl UploadFacts {
         match path {
             [Segment::Name(name)] => match name.as_str() {
                 "id" => self.id.to_string().into(),
-                "idempotency_key" => self.idempotency_key.as_ref().map_or(Value::UNDEFINED, Value::from),
+                "idempotency_key" => self.idempotency_key.as_str().into(),
                 "time" => when::iso8601(self.received).map_or(Value::UNDEFINED, Value::from),
                 _ => Value::UNDEFINED,
             },

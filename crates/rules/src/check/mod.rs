@@ -1,0 +1,183 @@
+//! Checking: files → a configuration in which everything is proved, or a report of everything that is wrong.
+//!
+//! Each file goes through three stages: `source` makes a tree of it, `structure` walks the tree along the table of shapes, and
+//! the rest reads the checked types off it and judges what needs more than one key. A stage that finds problems does not keep the
+//! next from finding its own. Reading files is the caller's work: this crate does no IO.
+
+mod accept;
+mod body;
+mod conflicts;
+mod fields;
+mod main_file;
+mod names;
+mod needs;
+mod params;
+mod path;
+mod request;
+mod route;
+mod rule;
+mod steps;
+mod structure;
+mod targets;
+mod template;
+mod tree;
+mod variables;
+
+use std::sync::Arc;
+
+use crate::config::Config;
+pub use crate::config::Environment;
+use crate::diagnostics::{Problem, Problems, Report};
+use crate::schema::{MAIN, ROUTE, Shape};
+use crate::source::{self, Node, Span};
+use main_file::MainFile;
+use route::CheckedRoute;
+pub use variables::Missing;
+use variables::Variables;
+
+/// Where configuration texts come from.
+pub trait Source {
+    /// The text of a file, named as by `load`'s caller or by [`Source::glob`].
+    ///
+    /// # Errors
+    /// In words, why it cannot be read.
+    fn read(&self, path: &str) -> Result<String, String>;
+
+    /// The files that a pattern names, sorted, relative to the file `relative_to`. A pattern without wildcards names one
+    /// file, whether it is there or not.
+    ///
+    /// # Errors
+    /// In words, why the pattern cannot be used.
+    fn glob(&self, relative_to: &str, pattern: &str) -> Result<Vec<String>, String>;
+}
+
+/// A configuration that can be used.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// The configuration.
+    pub config: Config,
+    /// What is odd about it, for the log or the terminal.
+    pub warnings: Report,
+    /// Every file that was read, the main file first: what a reload watches.
+    pub files: Vec<String>,
+    /// Every environment variable that the configuration names, secrets included.
+    pub variables: Vec<String>,
+}
+
+/// Loads a configuration for use: every variable and secret must be there.
+///
+/// # Errors
+/// The report of all problems of all files.
+pub fn load(main_path: &str, source: &dyn Source, env: &Environment) -> Result<Checked, Report> {
+    let (config, report, files, variables) = Load::new(source, env, Missing::Refused).run(main_path);
+    match config {
+        Some(config) if report.errors() == 0 => Ok(Checked { config, warnings: report, files, variables }),
+        _ => Err(report),
+    }
+}
+
+/// Looks at a configuration without using it; with [`Missing::Tolerated`], variables that are not set are warnings.
+pub fn check(main_path: &str, source: &dyn Source, env: &Environment, missing: Missing) -> Report {
+    Load::new(source, env, missing).run(main_path).1
+}
+
+static MAIN_FILE: Shape = Shape::Object(&MAIN);
+static ROUTE_FILE: Shape = Shape::Object(&ROUTE);
+
+type Outcome = (Option<Config>, Report, Vec<String>, Vec<String>);
+
+/// One run over all files.
+struct Load<'s> {
+    source: &'s dyn Source,
+    variables: Variables<'s>,
+    texts: Vec<(Arc<str>, Arc<str>)>,
+    problems: Vec<Problem>,
+}
+
+impl<'s> Load<'s> {
+    fn new(source: &'s dyn Source, env: &'s Environment, missing: Missing) -> Self {
+        Self { source, variables: Variables::new(env, missing), texts: Vec::new(), problems: Vec::new() }
+    }
+
+    fn run(mut self, main_path: &str) -> Outcome {
+        let mut main_problems = Problems::new(main_path.into());
+        let root = self.open(main_path, &MAIN_FILE, &mut main_problems);
+        let main = root.as_ref().and_then(|root| main_file::read(root, &mut main_problems));
+        let files = root.as_ref().map(|root| self.route_files(root, &mut main_problems)).unwrap_or_default();
+        self.problems.extend(main_problems.into_vec());
+        let routes: Vec<_> = files.into_iter().map(|file| self.route(&file)).collect();
+        let usable: Vec<_> = routes.iter().flatten().collect();
+        self.problems.extend(conflicts::find(&usable));
+        let config = config(main, routes);
+        let files = self.texts.iter().map(|(file, _)| file.to_string()).collect();
+        (config, Report::new(self.texts, self.problems), files, self.variables.into_named())
+    }
+
+    /// Reads a file and walks its structure.
+    fn open(&mut self, path: &str, shape: &'static Shape, problems: &mut Problems) -> Option<Node> {
+        let text = match self.source.read(path) {
+            Ok(text) => text,
+            Err(error) => {
+                problems.error(Span::default(), format!("this file cannot be read: {error}"));
+                self.texts.push((path.into(), "".into()));
+                return None;
+            }
+        };
+        self.texts.push((path.into(), text.as_str().into()));
+        let mut root = source::parse(&text, problems)?;
+        structure::walk(&mut root, shape, &text, &self.variables, problems);
+        Some(root)
+    }
+
+    fn route(&mut self, path: &str) -> Option<(Arc<str>, CheckedRoute)> {
+        let mut problems = Problems::new(path.into());
+        let root = self.open(path, &ROUTE_FILE, &mut problems);
+        let text = self.texts.last().map(|(_, text)| Arc::clone(text)).unwrap_or_default();
+        let route = root
+            .filter(|root| !root.entries().is_empty())
+            .and_then(|root| route::read(&root, &text, &self.variables, &mut problems));
+        let file = Arc::clone(problems.file());
+        self.problems.extend(problems.into_vec());
+        route.map(|route| (file, route))
+    }
+
+    /// The route files that the main file names, each once.
+    fn route_files(&self, root: &Node, problems: &mut Problems) -> Vec<String> {
+        let mut files: Vec<String> = Vec::new();
+        for (pattern, span) in main_file::route_globs(root) {
+            match self.source.glob(problems.file(), &pattern) {
+                Ok(found) if found.is_empty() => {
+                    problems
+                        .error(span, "no file matches this pattern")
+                        .hint("it is relative to this file; write it as `routes/*.yaml`");
+                }
+                Ok(found) => files.extend(found.into_iter().filter(|file| !files.contains(file)).collect::<Vec<_>>()),
+                Err(error) => {
+                    problems
+                        .error(span, format!("this pattern cannot be used: {error}"))
+                        .hint("write a file name or a glob such as `routes/*.yaml`");
+                }
+            }
+        }
+        if let (true, Some(node)) = (files.is_empty() && !problems.has_errors(), root.get("routes")) {
+            problems
+                .error(node.span, "there is no route")
+                .hint("name at least one file, such as `routes: routes/*.yaml`");
+        }
+        files
+    }
+}
+
+fn config(main: Option<MainFile>, routes: Vec<Option<(Arc<str>, CheckedRoute)>>) -> Option<Config> {
+    let main = main?;
+    let routes = routes.into_iter().map(|route| route.map(|(_, checked)| Arc::new(checked.route)));
+    Some(Config {
+        listeners: main.listeners,
+        admin: main.admin,
+        limits: main.limits,
+        timeouts: main.timeouts,
+        allow_private: main.allow_private,
+        log: main.log,
+        routes: routes.collect::<Option<_>>()?,
+    })
+}

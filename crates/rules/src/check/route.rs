@@ -1,0 +1,126 @@
+//! A route's file → [`Route`].
+
+use std::sync::Arc;
+
+use wire::digest::{Algorithm, DigestSet};
+
+use super::fields::Fields;
+use super::names::{Names, Used};
+use super::request::{check_ids, step_names};
+use super::rule::RuleCheck;
+use super::steps::{Targets, find_transfer};
+use super::variables::Variables;
+use super::{accept, needs, params, path};
+use crate::config::{Detect, Param, Route, Step};
+use crate::diagnostics::Problems;
+use crate::schema::ROUTE;
+use crate::source::{Node, Span};
+
+/// A route with what the checks across routes need of its file.
+pub(super) struct CheckedRoute {
+    pub(super) route: Route,
+    pub(super) name_span: Span,
+    pub(super) path_span: Span,
+}
+
+/// Reads a route's file; `None` after problems.
+pub(super) fn read(
+    root: &Node,
+    text: &str,
+    variables: &Variables<'_>,
+    problems: &mut Problems,
+) -> Option<CheckedRoute> {
+    let file = Fields::new(Some(root), &ROUTE);
+    let path = file.get("path").and_then(|node| path::read(node, text, problems));
+    let params = params::read(file.get("params"), text, problems);
+    let accept = accept::read(file.get("accept"), text, problems);
+    let requires_digest = file.texts("require").iter().any(|word| word == "digest");
+    let names = Names {
+        params: declared_params(&file, &params),
+        captures: path.as_ref().map(path::captures).unwrap_or_default(),
+        steps: step_names(file.get("steps")),
+        transfer: find_transfer(file.get("steps"), root, problems),
+        requires_digest,
+        detects: accept.as_ref().is_none_or(|accept| accept.types.detect != Detect::Ignore),
+        used: std::cell::RefCell::default(),
+    };
+    check_ids(file.get("steps"), problems);
+    let mut check = RuleCheck { text, names: &names, variables, problems };
+    let targets = check.targets(file.get("targets"));
+    let targets = Targets { usable: targets, declared: file.get("targets").map(keys).unwrap_or_default() };
+    let steps = check.steps(file.get("steps"), &targets);
+    let result = check.result(file.get("result"));
+    let digests = digests(&file, &names.used.borrow());
+    if !problems.has_errors() {
+        warn_unused(&file, &names, problems);
+        needs::check_expiry(&file, &names, problems);
+    }
+    let (accept, steps) = (accept?, steps?);
+    let transfer = names.transfer?;
+    let needs = needs::derive(&names, &accept, &steps, transfer);
+    let used = names.used.into_inner();
+    let route = Route {
+        name: file.text("route")?.as_str().into(),
+        path: path?,
+        description: file.text("description"),
+        require_digest: requires_digest,
+        digests,
+        params,
+        accept,
+        targets: targets.usable,
+        steps,
+        transfer,
+        env: Arc::new(variables.environment.only(used.env.iter().map(String::as_str))),
+        result: result?,
+        needs,
+    };
+    let span = |key: &str| file.get(key).map(|node| node.span).unwrap_or_default();
+    Some(CheckedRoute { route, name_span: span("route"), path_span: span("path") })
+}
+
+impl RuleCheck<'_> {
+    fn steps(&mut self, node: Option<&Node>, targets: &Targets) -> Option<Vec<Arc<Step>>> {
+        let items = node.map(Node::items).unwrap_or_default();
+        let steps: Vec<_> = items.iter().enumerate().map(|(index, step)| self.step(index, step, targets)).collect();
+        steps.into_iter().map(|step| step.map(Arc::new)).collect()
+    }
+}
+
+/// Parameters with a fault of their own are still declared: a second complaint about their name would mislead.
+fn declared_params(file: &Fields<'_>, params: &[Param]) -> Vec<(String, bool)> {
+    let always = |name: &str| {
+        params.iter().find(|param| param.name == name).is_none_or(|param| param.required || param.default.is_some())
+    };
+    file.get("params").map(keys).unwrap_or_default().into_iter().map(|name| (name.clone(), always(&name))).collect()
+}
+
+fn keys(node: &Node) -> Vec<String> {
+    node.entries().iter().map(|entry| entry.key.clone()).collect()
+}
+
+fn digests(file: &Fields<'_>, used: &Used) -> DigestSet {
+    let written = file.texts("digests").into_iter().filter_map(|name| Algorithm::from_name(&name));
+    written.fold(used.digests.with(Algorithm::Crc64Nvme), DigestSet::with)
+}
+
+/// What was declared and then forgotten is often a slip in a name elsewhere.
+fn warn_unused(file: &Fields<'_>, names: &Names, problems: &mut Problems) {
+    let used = names.used.borrow();
+    for entry in file.get("params").map(Node::entries).unwrap_or_default() {
+        if !used.params.contains(&entry.key) {
+            let message = format!("nothing uses parameter `{}`", entry.key);
+            let hint = format!("send it on with `${{ params.{} }}`, or remove it", entry.key);
+            problems.warning(entry.key_span, message).hint(hint);
+        }
+    }
+    let steps = file.get("steps").map(Node::items).unwrap_or_default();
+    let named = |target: &str| {
+        let undo = |step: &Node| step.get("undo").and_then(|undo| undo.get("target")?.text()) == Some(target);
+        steps.iter().any(|step| step.get("target").and_then(Node::text) == Some(target) || undo(step))
+    };
+    for entry in file.get("targets").map(Node::entries).unwrap_or_default() {
+        if !named(&entry.key) {
+            problems.warning(entry.key_span, format!("no step talks to target `{}`", entry.key)).hint("remove it");
+        }
+    }
+}

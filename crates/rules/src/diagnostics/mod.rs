@@ -1,0 +1,13 @@
+//! Problems of a configuration, and the report that shows them: all at once, each with its place and what to do about it.
+//!
+//! A problem never holds the value of an environment variable: reports end up in logs and tickets.
+
+mod problem;
+mod render;
+mod report;
+mod suggest;
+
+pub use problem::{Problem, Problems, Severity};
+pub use render::Colours;
+pub use report::Report;
+pub(crate) use suggest::{did_you_mean, listing};

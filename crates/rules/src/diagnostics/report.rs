@@ -1,0 +1,141 @@
+//! Every problem of a configuration, with the texts that it is about.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use super::render::{self, Colours};
+use super::{Problem, Severity};
+use crate::source::Span;
+
+/// Every problem of a configuration: files in the order they were read, problems in the order of their places.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    sources: Vec<(Arc<str>, Arc<str>)>,
+    problems: Vec<Problem>,
+}
+
+impl Report {
+    /// A report about these files (name and text, in the order they were read).
+    #[must_use]
+    pub fn new(sources: Vec<(Arc<str>, Arc<str>)>, mut problems: Vec<Problem>) -> Self {
+        let position = |file: &Arc<str>| sources.iter().position(|(name, _)| name == file);
+        problems.sort_by_key(|problem| (position(&problem.file), problem.span));
+        problems.dedup();
+        Self { sources, problems }
+    }
+
+    /// The problems in order.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Whether there is nothing to say.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    /// How many problems forbid the use of the configuration.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+    }
+
+    /// How many do not.
+    #[must_use]
+    pub fn warnings(&self) -> usize {
+        self.problems.len() - self.errors()
+    }
+
+    /// The report for people: each problem with its source line, a caret and a hint.
+    #[must_use]
+    pub fn render(&self, colours: Colours) -> String {
+        render::render(self, colours)
+    }
+
+    /// The text of a file; empty for one that could not be read.
+    pub(super) fn source(&self, file: &str) -> &str {
+        self.sources.iter().find(|(name, _)| &**name == file).map_or("", |(_, text)| text)
+    }
+
+    /// Line and column, both from 1, the column in characters.
+    #[must_use]
+    pub fn position(&self, problem: &Problem) -> (usize, usize) {
+        position(self.source(&problem.file), problem.span)
+    }
+}
+
+fn position(text: &str, span: Span) -> (usize, usize) {
+    let before = text.get(..span.start).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(Colours::Never))
+    }
+}
+
+impl std::error::Error for Report {}
+
+/// What `check --json` prints.
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut report = serializer.serialize_struct("Report", 3)?;
+        report.serialize_field("errors", &self.errors())?;
+        report.serialize_field("warnings", &self.warnings())?;
+        let problems: Vec<_> = self.problems.iter().map(|problem| Row::new(self, problem)).collect();
+        report.serialize_field("problems", &problems)?;
+        report.end()
+    }
+}
+
+#[derive(serde::Serialize)]
+struct Row<'a> {
+    severity: Severity,
+    file: &'a str,
+    line: usize,
+    column: usize,
+    text: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related: Vec<RelatedRow<'a>>,
+}
+
+#[derive(serde::Serialize)]
+struct RelatedRow<'a> {
+    file: &'a str,
+    line: usize,
+    column: usize,
+    label: &'a str,
+}
+
+impl<'a> Row<'a> {
+    fn new(report: &'a Report, problem: &'a Problem) -> Self {
+        let (line, column) = report.position(problem);
+        let related = problem.related.iter().map(|related| {
+            let (line, column) = position(report.source(&related.file), related.span);
+            RelatedRow { file: &related.file, line, column, label: &related.label }
+        });
+        Self {
+            severity: problem.severity,
+            file: &problem.file,
+            line,
+            column,
+            text: problem.span.of(report.source(&problem.file)),
+            message: &problem.message,
+            label: problem.label.as_deref(),
+            hint: problem.hint.as_deref(),
+            related: related.collect(),
+        }
+    }
+}
