@@ -69,7 +69,8 @@ async fn stages(arrival: Arrival, body: &mut BodyReader, around: &Surroundings) 
 
     let verify = Verification::of(&plan);
     let facts = FileFacts::of(&plan);
-    let begun = Begun::new(Arc::clone(&around.app), Arc::clone(&around.route.name), Run::begin(plan));
+    let run = Run::begin(&plan, random_seed()?);
+    let begun = Begun::new(Arc::clone(&around.app), Arc::clone(&around.route.name), run);
     let transferred = match prepare_and_transfer(begun, &mut file, &verify, around).await {
         Ok(transferred) => transferred,
         Err(broken) => return Err(take_back(*broken, around).await),
@@ -78,6 +79,13 @@ async fn stages(arrival: Arrival, body: &mut BodyReader, around: &Surroundings) 
         Ok(receipt) => Ok(Stored { receipt, file: facts.complete(&transferred.file) }),
         Err(broken) => Err(take_back(*broken, around).await),
     }
+}
+
+/// All that an upload needs of chance: form boundaries, pauses, an idempotency key.
+fn random_seed() -> Result<[u8; 16], Failure> {
+    let mut seed = [0; 16];
+    getrandom::fill(&mut seed).map_err(|error| Failure::internal(format!("no randomness: {error}")))?;
+    Ok(seed)
 }
 
 async fn admit_and_plan(

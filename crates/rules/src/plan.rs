@@ -2,55 +2,123 @@
 
 use std::sync::Arc;
 
+use minijinja::Value;
 use wire::digest::{ClientDigests, DigestSet};
 
 use crate::admission::Admission;
 use crate::config::Route;
-use crate::failure::Failure;
+use crate::expr::from_json;
+use crate::failure::{Failure, Problem};
+use crate::run::{Facts, FileFacts, UploadFacts};
 
 /// What will be done with one admitted upload.
 #[derive(Debug)]
-pub struct TransferPlan {}
+pub struct TransferPlan {
+    pub(crate) route: Arc<Route>,
+    pub(crate) file: FileFacts,
+    pub(crate) upload: UploadFacts,
+    pub(crate) params: Value,
+    pub(crate) path: Value,
+    max_len: Option<u64>,
+}
 
 /// Makes the plan.
 ///
 /// # Errors
 /// `length-required` when a step needs the size and the client did not give it; a missing required digest.
 pub fn plan(admission: Admission) -> Result<TransferPlan, Failure> {
-    todo!("{admission:?}")
+    check_size(&admission)?;
+    check_digests(&admission.route, &admission.offer.digests)?;
+    let max_len = admission.max_len();
+    let Admission { route, offer, name, media_type, detected_type, params } = admission;
+    let file = FileFacts {
+        name,
+        content_type: media_type,
+        detected_type,
+        size: offer.size,
+        digests: None,
+        announced: offer.digests,
+    };
+    let upload = UploadFacts { id: offer.upload_id, idempotency_key: offer.idempotency_key, received: offer.received };
+    let params = Value::from_pairs(params.iter().map(|(name, value)| (name.clone(), from_json(value))));
+    let path = Value::from_pairs(offer.path);
+    Ok(TransferPlan { route, file, upload, params, path, max_len })
+}
+
+fn check_size(admission: &Admission) -> Result<(), Failure> {
+    let (None, Some(need)) = (admission.offer.size, &admission.route.needs.size) else { return Ok(()) };
+    let detail = format!(
+        "the exact size of the file is needed: {}; send `Content-Length` (a form's size is derived from it), or announce the \
+         size of the file with `Upload-Length`",
+        need.why
+    );
+    Err(Failure::new(Problem::LengthRequired, detail))
+}
+
+fn check_digests(route: &Route, brought: &ClientDigests) -> Result<(), Failure> {
+    let why = route.needs.digest.as_ref().map(|need| format!(": {}", need.why)).unwrap_or_default();
+    let missing = |what: &str| {
+        let how = "send `Repr-Digest` (RFC 9530) or `Content-MD5` before the file";
+        Failure::new(Problem::MalformedRequest, format!("this route needs {what}{why}; {how}"))
+    };
+    if let Some(early) = route.needs.early_digests.iter().find(|algorithm| brought.get(*algorithm).is_none()) {
+        return Err(missing(&format!("the {} digest of the file", early.name())));
+    }
+    if route.require_digest && brought.is_empty() {
+        return Err(missing("a digest of the file"));
+    }
+    Ok(())
 }
 
 impl TransferPlan {
     /// The route.
     pub fn route(&self) -> &Arc<Route> {
-        todo!()
+        &self.route
     }
+
     /// The file's name as rules see it.
     pub fn file_name(&self) -> &str {
-        todo!()
+        self.file.name.as_str()
     }
+
     /// The file's media type as rules see it.
     pub fn file_type(&self) -> &str {
-        todo!()
+        &self.file.content_type
     }
+
     /// The smallest size that the route takes.
     pub fn min_len(&self) -> Option<u64> {
-        todo!()
+        self.route.accept.size.min
     }
+
     /// The file's size in bytes, if known.
     pub fn file_len(&self) -> Option<u64> {
-        todo!()
+        self.file.size
     }
+
     /// Digests to compute while streaming: the route's and the client's.
     pub fn digests(&self) -> DigestSet {
-        todo!()
+        self.route.digests.union(self.file.announced.algorithms())
     }
+
     /// Digests to verify at the end.
     pub fn client_digests(&self) -> &ClientDigests {
-        todo!()
+        &self.file.announced
     }
+
     /// The largest size that the route takes for this file: more bytes are `file-too-large` (a body of unknown size).
     pub fn max_len(&self) -> Option<u64> {
-        todo!()
+        self.max_len
+    }
+
+    /// What expressions can see before the first step.
+    pub(crate) fn facts(&self, idempotency_key: &str) -> Facts {
+        let mut facts = Facts::of_environment(Arc::clone(&self.route.env));
+        facts.file = Some(self.file.clone());
+        facts.params = self.params.clone();
+        facts.path = self.path.clone();
+        let key = self.upload.idempotency_key.as_deref().unwrap_or(idempotency_key);
+        facts.upload = Some(UploadFacts { idempotency_key: Some(key.to_owned()), ..self.upload.clone() });
+        facts
     }
 }

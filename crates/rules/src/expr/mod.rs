@@ -22,6 +22,7 @@ use crate::run::Facts;
 use names::Chain;
 use scan::Scanned;
 
+pub(crate) use filters::COMPONENT;
 pub(crate) use json::{from_json, parse_json, to_json};
 pub(crate) use names::Segment;
 pub use reference::{FILTERS, FUNCTIONS, TESTS};
@@ -227,6 +228,11 @@ impl Expression {
             .compile_expression_owned(with_variables(source, &chains))
             .map_err(|error| syntax_error(source, &error))?;
         Ok(Self { compiled: Arc::new(compiled), chains: chains.into(), source: source.trim().into() })
+    }
+
+    /// The step whose answer this hangs on, if any.
+    pub(crate) fn answer_of(&self) -> Option<String> {
+        self.step(None)
     }
 
     /// The source between the braces.

@@ -43,7 +43,8 @@ pub(crate) struct FileFacts {
 #[derive(Debug, Clone)]
 pub(crate) struct UploadFacts {
     pub(crate) id: Uuid,
-    pub(crate) idempotency_key: String,
+    /// The client's; a run that begins without one makes one.
+    pub(crate) idempotency_key: Option<String>,
     pub(crate) received: OffsetDateTime,
 }
 
@@ -165,7 +166,7 @@ impl UploadFacts {
         match path {
             [Segment::Name(name)] => match name.as_str() {
                 "id" => self.id.to_string().into(),
-                "idempotency_key" => self.idempotency_key.as_str().into(),
+                "idempotency_key" => self.idempotency_key.as_ref().map_or(Value::UNDEFINED, Value::from),
                 "time" => when::iso8601(self.received).map_or(Value::UNDEFINED, Value::from),
                 _ => Value::UNDEFINED,
             },

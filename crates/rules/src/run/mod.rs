@@ -3,8 +3,17 @@
 //! All decisions about retries, polling, expiry, predicates, error texts and undo are made here; the gateway only carries
 //! them out: `loop { match run.next(now) { Action::Send(request) => run.answered(send(request).await), … } }`.
 
+mod body;
+mod errors;
 mod facts;
+mod headers;
+mod judge;
+mod machine;
+mod request;
+mod retry;
+mod seed;
 mod trouble;
+mod unbuildable;
 mod xml;
 
 use std::sync::Arc;
@@ -17,16 +26,12 @@ use wire::envelope::Envelope;
 
 use crate::config::{SecretRef, Target};
 use crate::failure::Failure;
-use crate::plan::TransferPlan;
 use crate::url::Url;
 
 pub use facts::Facts;
-pub(crate) use facts::algorithm;
-pub(crate) use trouble::failure_of;
-
-/// An upload under way.
-#[derive(Debug)]
-pub struct Run {}
+pub(crate) use facts::{FileFacts, UploadFacts, algorithm};
+pub use machine::Run;
+pub(crate) use trouble::{failure_of, too_large, too_small};
 
 /// Two clocks: wall time for signatures and expiry, monotonic time (since any fixed point) for polling and retries.
 #[derive(Debug, Clone, Copy)]
@@ -229,45 +234,6 @@ pub struct Receipt {
     pub processing: bool,
     /// The rule's `result`.
     pub result: serde_json::Value,
-}
-
-impl Run {
-    /// Begins with the first step.
-    pub fn begin(plan: TransferPlan) -> Self {
-        todo!("{plan:?}")
-    }
-    /// Says what to do. Calling it again without a report gives the same action.
-    pub fn next(&mut self, now: Now) -> Action {
-        todo!("{now:?}")
-    }
-    /// Reports the answer to a [`Action::Send`].
-    pub fn answered(&mut self, answer: Answer, now: Now) {
-        todo!("{answer:?} {now:?}")
-    }
-    /// Reports that a [`Action::Send`] got no answer.
-    pub fn not_answered(&mut self, why: NoAnswer, now: Now) {
-        todo!("{why:?} {now:?}")
-    }
-    /// Whether what the transfer uses is still fresh; if not, call [`Run::next`] again, which re-runs the step that gave it.
-    pub fn is_fresh(&mut self, now: Now) -> bool {
-        todo!("{now:?}")
-    }
-    /// Reports the end of the transfer.
-    pub fn transferred(&mut self, transferred: Transferred, now: Now) {
-        todo!("{transferred:?} {now:?}")
-    }
-    /// Reports that the transfer failed. [`Run::next`] then gives a fresh [`Action::Transfer`] where the contract allows one, else [`Action::Fail`].
-    pub fn not_transferred(&mut self, trouble: TransferTrouble, stage: TransferStage, now: Now) {
-        todo!("{trouble:?} {stage:?} {now:?}")
-    }
-    /// Aborts from outside (client gone or drain between the stages); [`Run::next`] then gives [`Action::Fail`].
-    pub fn abort(&mut self, trouble: TransferTrouble) {
-        todo!("{trouble:?}")
-    }
-    /// The requests that take back what was begun, latest step first; empties the list, which is empty after [`Action::Finish`]. Called after a failure, or when the upload is dropped.
-    pub fn take_undo(&mut self) -> Vec<UndoRequest> {
-        todo!()
-    }
 }
 
 /// A request that takes a step back.

@@ -29,7 +29,7 @@ pub(crate) fn failure_of(trouble: TransferTrouble) -> Failure {
             Problem::UpstreamMisbehaved,
             format!("the upstream answered {} before the file was sent", answer.status),
         ),
-        TransferTrouble::Upstream(why) => no_answer(&why, "the upstream"),
+        TransferTrouble::Upstream(why) => no_answer(why, "the upstream"),
     }
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn too_small(limit: u64, received: u64) -> Failure {
 }
 
 /// No answer came from `whom`.
-pub(crate) fn no_answer(why: &NoAnswer, whom: &str) -> Failure {
+pub(crate) fn no_answer(why: NoAnswer, whom: &str) -> Failure {
     match why {
         NoAnswer::Unreachable(cause) => {
             Failure::new(Problem::UpstreamUnreachable, format!("no connection to {whom} could be made"))

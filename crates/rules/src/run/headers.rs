@@ -1,0 +1,130 @@
+//! Header fields of a request: written ones, learned ones that win over them, and what may never be among them.
+
+use super::body::BuiltBody;
+use super::request::learned_pairs;
+use super::unbuildable::Unbuildable;
+use super::{Facts, HeaderText};
+use crate::config::HeaderItem;
+use crate::url::Url;
+
+/// Fields that speak of one connection or of the framing: never a rule's business (RFC 9110, 7.6.1).
+const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "expect",
+];
+
+/// Header fields while they are collected.
+#[derive(Default)]
+pub(super) struct HeaderList {
+    fields: Vec<Field>,
+}
+
+struct Field {
+    name: String,
+    /// None: written as `omit`, so that no default takes its place.
+    value: Option<HeaderText>,
+    learned: bool,
+}
+
+impl HeaderList {
+    pub(super) fn add(&mut self, items: &[HeaderItem], facts: &Facts) -> Result<(), Unbuildable> {
+        for item in items {
+            match item {
+                HeaderItem::Written(name, template) => {
+                    let value = template.eval_text(facts)?.map(|text| plain(name, &text)).transpose()?;
+                    self.set(name, value, false)?;
+                }
+                HeaderItem::Secret(name, secret) => self.set(name, Some(HeaderText::Secret(secret.clone())), false)?,
+                HeaderItem::Learned(template) => {
+                    for (name, text) in learned_pairs(template, facts)? {
+                        let value = plain(&name, &text)?;
+                        self.set(&name, Some(value), true)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Later ones win over earlier ones, learned ones over written ones; case does not count. The name is kept as last given.
+    fn set(&mut self, name: &str, value: Option<HeaderText>, learned: bool) -> Result<(), Unbuildable> {
+        check_name(name)?;
+        let field = Field { name: name.to_owned(), value, learned };
+        match self.fields.iter_mut().find(|present| present.name.eq_ignore_ascii_case(name)) {
+            Some(present) if present.learned && !learned => {}
+            Some(present) => *present = field,
+            None => self.fields.push(field),
+        }
+        Ok(())
+    }
+
+    /// Checks what is an assertion and no field, and adds the body's content type where none is said.
+    pub(super) fn finish(
+        mut self,
+        url: &Url,
+        body: &BuiltBody,
+        body_len: Option<u64>,
+    ) -> Result<Vec<(String, HeaderText)>, Unbuildable> {
+        self.assert_field("content-length", |value| match body_len {
+            Some(len) => value.trim().parse::<u64>().ok() == Some(len),
+            None => false,
+        })?;
+        self.assert_field("host", |value| value.trim().eq_ignore_ascii_case(&url.origin.authority()))?;
+        if let Some(own) = &body.content_type {
+            let said = self.fields.iter().position(|field| field.name.eq_ignore_ascii_case("content-type"));
+            let field =
+                Field { name: "Content-Type".to_owned(), value: Some(plain("Content-Type", own)?), learned: false };
+            match said {
+                None => self.fields.insert(0, field),
+                // Only the gateway knows the boundary of its form.
+                Some(at) if body.content_type_is_fixed => {
+                    self.fields.remove(at);
+                    self.fields.insert(0, field);
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(self.fields.into_iter().filter_map(|field| Some((field.name, field.value?))).collect())
+    }
+
+    /// Takes a field out that only says what will be true anyway.
+    fn assert_field(&mut self, name: &str, holds: impl Fn(&str) -> bool) -> Result<(), Unbuildable> {
+        let Some(at) = self.fields.iter().position(|field| field.name.eq_ignore_ascii_case(name)) else {
+            return Ok(());
+        };
+        let field = self.fields.remove(at);
+        match &field.value {
+            Some(HeaderText::Plain(value)) if holds(value) => Ok(()),
+            None => Ok(()),
+            Some(_) => {
+                Err(Unbuildable::Answer(format!("the header `{name}` that it asks for is not what will be sent")))
+            }
+        }
+    }
+}
+
+fn check_name(name: &str) -> Result<(), Unbuildable> {
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_token) {
+        return Err(Unbuildable::Answer("a header name has characters that none may have".to_owned()));
+    }
+    if HOP_BY_HOP.contains(&name.to_ascii_lowercase().as_str()) {
+        return Err(Unbuildable::Answer(format!("the header `{name}` belongs to the connection and cannot be set")));
+    }
+    Ok(())
+}
+
+fn plain(name: &str, text: &str) -> Result<HeaderText, Unbuildable> {
+    if text.chars().any(|c| c.is_control() && c != '\t') {
+        return Err(Unbuildable::Answer(format!("the value for header `{name}` has control characters")));
+    }
+    Ok(HeaderText::Plain(text.trim().to_owned()))
+}

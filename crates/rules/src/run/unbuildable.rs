@@ -1,0 +1,78 @@
+//! Why a request cannot be built, and whose fault that is.
+
+use crate::expr::{EvalError, Piece, Template};
+use crate::failure::{Blame, Failure, Problem};
+use crate::policy::PolicyMismatch;
+
+/// Why a request cannot be built.
+#[derive(Debug)]
+pub(super) enum Unbuildable {
+    /// An expression failed.
+    Expression(EvalError),
+    /// A URL learned from an answer may not be used.
+    NotAllowed(String),
+    /// What an answer said contradicts itself or the request that it is for.
+    Answer(String),
+    /// The form does not fulfil the POST policy in it.
+    Policy(PolicyMismatch),
+    /// The rule cannot be carried out; `check` should have found it.
+    Internal(String),
+}
+
+impl From<EvalError> for Unbuildable {
+    fn from(error: EvalError) -> Self {
+        Self::Expression(error)
+    }
+}
+
+impl Unbuildable {
+    /// A value that cannot stand in its place; the fault of the answer it hangs on, if any.
+    pub(super) fn odd_value(piece: &Piece, what: &str) -> Self {
+        let answer_of = match piece {
+            Piece::Expression(expression) => expression.answer_of(),
+            Piece::Text(_) | Piece::Stream(_) => None,
+        };
+        Self::Expression(EvalError { message: what.to_owned(), answer_of })
+    }
+
+    /// The same for a whole template.
+    pub(super) fn odd_template(template: &Template, what: &str) -> Self {
+        let answer_of = template.pieces().iter().find_map(|piece| match piece {
+            Piece::Expression(expression) => expression.answer_of(),
+            Piece::Text(_) | Piece::Stream(_) => None,
+        });
+        Self::Expression(EvalError { message: what.to_owned(), answer_of })
+    }
+
+    /// The failure of the step that would have been sent.
+    pub(super) fn into_failure(self, step: &str) -> Failure {
+        let failure = match self {
+            Self::Expression(error) => return evaluation(error.within(step), step),
+            Self::NotAllowed(cause) => {
+                Failure::new(Problem::UpstreamNotAllowed, format!("the URL for step `{step}` is not allowed: {cause}"))
+            }
+            Self::Answer(what) => {
+                Failure::new(Problem::UpstreamMisbehaved, format!("step `{step}` cannot be sent: {what}"))
+            }
+            Self::Policy(mismatch @ PolicyMismatch::Size { .. }) => {
+                Failure::new(Problem::UpstreamRefusedFile, format!("step `{step}` would be refused: {mismatch}"))
+            }
+            Self::Policy(mismatch) => {
+                Failure::new(Problem::UpstreamMisbehaved, format!("step `{step}` would be refused: {mismatch}"))
+            }
+            Self::Internal(cause) => Failure::internal(format!("step `{step}`: {cause}")),
+        };
+        failure.at_step(step)
+    }
+}
+
+/// A failed expression is the upstream's fault where it hangs on an answer, else the operator's.
+pub(super) fn evaluation(error: EvalError, step: &str) -> Failure {
+    match error.answer_of {
+        Some(answer) => {
+            let detail = format!("the answer of step `{answer}` lacks what step `{step}` needs: {}", error.message);
+            Failure::new(Problem::UpstreamMisbehaved, detail).at_step(step)
+        }
+        None => Failure::internal(format!("step `{step}`: {}", error.message)).blaming(Blame::Gateway).at_step(step),
+    }
+}
