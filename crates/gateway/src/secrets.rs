@@ -100,9 +100,13 @@ impl Secrets {
     /// old value stays.
     #[must_use]
     pub fn get(&self, secret: &SecretRef) -> Option<SecretValue> {
+        self.get_at(secret, Instant::now())
+    }
+
+    pub(crate) fn get_at(&self, secret: &SecretRef, now: Instant) -> Option<SecretValue> {
         match secret {
             SecretRef::Env(name) => self.variables.get(name).cloned(),
-            SecretRef::File(path) => self.files.get(path)?.value(path, Instant::now()),
+            SecretRef::File(path) => self.files.get(path)?.value(path, now),
         }
     }
 

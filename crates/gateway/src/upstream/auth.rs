@@ -94,7 +94,3 @@ fn add_query(target: &mut String, name: &str, value: &str) {
     target.push('=');
     target.extend(utf8_percent_encode(value, QUERY_VALUE));
 }
-
-#[cfg(test)]
-#[path = "auth_tests.rs"]
-mod tests;

@@ -65,6 +65,8 @@ fn origin_of(uri: &Uri) -> Origin {
 /// # Errors
 /// [`NoAnswer::Misbehaved`] when the body is longer than [`MAX_ANSWER_BODY`], [`NoAnswer::Broken`] when it breaks off.
 pub(super) async fn read_answer(response: http::Response<Incoming>) -> Result<Answer, NoAnswer> {
+    let usage = response.extensions().get::<Usage>().cloned().unwrap_or_default();
+    let then = usage.now();
     let (head, mut incoming) = response.into_parts();
     let mut body = BytesMut::new();
     while let Some(frame) = incoming.frame().await {
@@ -75,31 +77,32 @@ pub(super) async fn read_answer(response: http::Response<Incoming>) -> Result<An
         }
         body.extend_from_slice(&data);
     }
+    usage.answered(then);
     let headers = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
     Ok(Answer { status: head.status.as_u16(), headers: headers.collect(), body: body.freeze() })
 }
 
-/// Says why the client has no answer. Only a request that hyper gave back unwritten, on a connection that had worked before, is
+/// Says why the client has no answer. Only when nothing was written to a connection since its last answer, it is
 /// [`NoAnswer::StaleConnection`].
 pub(super) fn no_answer(error: &hyper_util::client::legacy::Error) -> NoAnswer {
     if let Some(dial) = find::<DialError>(error) {
         return NoAnswer::from(dial);
     }
-    let Some(cause) = find::<hyper::Error>(error) else {
-        return NoAnswer::Broken(error.to_string());
-    };
-    if cause.is_canceled() && was_reused(error) {
+    if died_idle(error) {
         return NoAnswer::StaleConnection;
     }
-    hyper_failure(cause)
+    match find::<hyper::Error>(error) {
+        Some(cause) => hyper_failure(cause),
+        None => NoAnswer::Broken(error.to_string()),
+    }
 }
 
-fn was_reused(error: &hyper_util::client::legacy::Error) -> bool {
+fn died_idle(error: &hyper_util::client::legacy::Error) -> bool {
     let mut extensions = http::Extensions::new();
     if let Some(connected) = error.connect_info() {
         connected.get_extras(&mut extensions);
     }
-    extensions.get::<Usage>().is_some_and(Usage::has_answered)
+    extensions.get::<Usage>().is_some_and(Usage::died_idle)
 }
 
 fn hyper_failure(error: &hyper::Error) -> NoAnswer {

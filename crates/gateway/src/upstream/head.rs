@@ -4,7 +4,7 @@
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http_body_util::Full;
 use rules::run::{NoAnswer, StepRequest};
 use rules::url::Scheme;
@@ -110,10 +110,14 @@ impl OutgoingHead {
             Scheme::Http => "http",
             Scheme::Https => "https",
         };
+        let has_body =
+            body.is_some() || matches!(self.method, http::Method::POST | http::Method::PUT | http::Method::PATCH);
+        let body = body.unwrap_or_default();
+        let body_len = body.len();
         let mut request = http::Request::builder()
             .method(self.method)
             .uri(format!("{scheme}://{}{}", self.authority, self.target))
-            .body(Full::new(body.unwrap_or_default()))
+            .body(Full::new(body))
             .map_err(|error| NoAnswer::Misbehaved(format!("the request cannot be written: {error}")))?;
         for (name, value) in self.fields {
             let unfit = |_: http::Error| NoAnswer::Misbehaved(format!("the header `{name}` cannot be written"));
@@ -121,6 +125,10 @@ impl OutgoingHead {
             value.set_sensitive(true);
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| unfit(error.into()))?;
             request.headers_mut().append(name, value);
+        }
+        if has_body {
+            // hyper says nothing about an empty body, and some servers answer that with 411.
+            request.headers_mut().insert(CONTENT_LENGTH, body_len.into());
         }
         Ok(request)
     }

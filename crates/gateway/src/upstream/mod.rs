@@ -23,6 +23,9 @@ mod stack;
 
 mod pool;
 
+#[cfg(test)]
+pub(crate) mod tests;
+
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -104,6 +107,7 @@ impl Upstreams {
     ///
     /// # Errors
     /// A CA file of a target cannot be used.
+    #[expect(clippy::needless_pass_by_value, reason = "the caller hands its resolver over, as it does the secrets")]
     pub fn new(config: &Config, secrets: Arc<Secrets>, resolver: Arc<dyn Resolve>) -> Result<Self, UpstreamsError> {
         let mut connectors: HashMap<Option<String>, TlsConnector> = HashMap::new();
         let mut lanes = HashMap::new();

@@ -1,0 +1,228 @@
+//! Where connections go, and where they do not.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use futures::future::BoxFuture;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rules::config::Target;
+use rules::run::{NoAnswer, StepRequest};
+use rules::url::Scheme;
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use super::{CONNECT_LIMIT, ScriptedResolver, step, target, upstreams_of, url};
+use crate::upstream::{Resolve, Upstreams};
+
+const NO_CONTENT: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
+
+fn get(target: &Arc<Target>, scheme: Scheme, host: &str, port: u16) -> StepRequest {
+    let mut request = step(target, "GET", 0, "/");
+    request.url = url(scheme, host, port, "/");
+    request
+}
+
+/// A server that answers one request per connection, for as long as the test runs.
+async fn server() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 1024];
+            let _read = stream.read(&mut head).await;
+            let _written = stream.write_all(NO_CONTENT).await;
+        }
+    });
+    address
+}
+
+/// A port at which nobody listens.
+async fn closed_port() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    listener.local_addr().expect("an address")
+}
+
+fn private(last: u8) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)), 80)
+}
+
+#[tokio::test]
+async fn refuses_a_private_literal_without_asking_the_name_server() {
+    let target = Arc::new(target());
+    let resolver = ScriptedResolver::new(vec![vec![server().await]]);
+    let upstreams = upstreams_of(&[&target], resolver.clone());
+    for host in ["169.254.169.254", "10.0.0.1", "::1", "::ffff:10.0.0.1", "0.0.0.0"] {
+        let answer = upstreams.send(&get(&target, Scheme::Http, host, 80), None).await;
+        assert!(matches!(answer, Err(NoAnswer::NotAllowed(_))), "{host}: {answer:?}");
+    }
+    assert_eq!(resolver.calls.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn refuses_a_name_as_soon_as_one_of_its_addresses_is_refused() {
+    let allowed = server().await;
+    for addresses in [vec![private(1)], vec![allowed, private(1)], vec![private(1), allowed]] {
+        let target = Arc::new(target());
+        let upstreams = upstreams_of(&[&target], ScriptedResolver::new(vec![addresses]));
+        let answer = upstreams.send(&get(&target, Scheme::Http, "files.example", 80), None).await;
+        let Err(NoAnswer::NotAllowed(why)) = answer else { panic!("{answer:?}") };
+        assert!(why.contains("files.example") && why.contains("10.0.0.1"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn resolves_once_per_dial_so_that_a_name_cannot_change_between_check_and_use() {
+    let target = Arc::new(target());
+    let resolver = ScriptedResolver::new(vec![vec![server().await], vec![private(1)]]);
+    let upstreams = upstreams_of(&[&target], resolver.clone());
+    let answer = upstreams.send(&get(&target, Scheme::Http, "rebind.example", 80), None).await;
+    assert_eq!(answer.expect("the checked address").status, 204);
+    assert_eq!(resolver.calls.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn lets_each_target_reach_only_its_own_private_networks() {
+    let address = server().await;
+    let inside = Arc::new(target());
+    let outside = Arc::new(Target { allow_private: Vec::new(), ..target() });
+    let upstreams = upstreams_of(&[&inside, &outside], ScriptedResolver::new(vec![vec![address]]));
+    let answer = upstreams.send(&get(&inside, Scheme::Http, "files.example", 80), None).await;
+    assert_eq!(answer.expect("its own network").status, 204);
+    let answer = upstreams.send(&get(&outside, Scheme::Http, "files.example", 80), None).await;
+    assert!(matches!(answer, Err(NoAnswer::NotAllowed(_))), "{answer:?}");
+    let stranger = Arc::new(Target { allow_private: vec!["::1/128".parse().expect("a network")], ..target() });
+    let answer = upstreams.send(&get(&stranger, Scheme::Http, "files.example", 80), None).await;
+    assert!(matches!(answer, Err(NoAnswer::NotAllowed(_))), "a target of another configuration: {answer:?}");
+}
+
+#[tokio::test]
+async fn tries_the_next_address_when_one_does_not_answer() {
+    let target = Arc::new(target());
+    let addresses = vec![closed_port().await, server().await];
+    let upstreams = upstreams_of(&[&target], ScriptedResolver::new(vec![addresses]));
+    let answer = upstreams.send(&get(&target, Scheme::Http, "files.example", 80), None).await;
+    assert_eq!(answer.expect("the second address").status, 204);
+}
+
+#[tokio::test]
+async fn says_unreachable_when_no_address_takes_the_connection_or_there_is_none() {
+    for addresses in [vec![closed_port().await], Vec::new()] {
+        let target = Arc::new(target());
+        let upstreams = upstreams_of(&[&target], ScriptedResolver::new(vec![addresses]));
+        let answer = upstreams.send(&get(&target, Scheme::Http, "files.example", 80), None).await;
+        assert!(matches!(answer, Err(NoAnswer::Unreachable(_))), "{answer:?}");
+    }
+}
+
+/// A name server that never answers.
+struct Silent;
+
+impl Resolve for Silent {
+    fn resolve<'a>(&'a self, _: &'a str, _: u16) -> BoxFuture<'a, std::io::Result<Vec<SocketAddr>>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn gives_up_dialling_after_the_connect_limit() {
+    let target = Arc::new(target());
+    let upstreams = upstreams_of(&[&target], Arc::new(Silent));
+    let began = tokio::time::Instant::now();
+    let answer = upstreams.send(&get(&target, Scheme::Http, "files.example", 80), None).await;
+    assert!(matches!(answer, Err(NoAnswer::Unreachable(_))), "{answer:?}");
+    assert_eq!(began.elapsed(), CONNECT_LIMIT);
+}
+
+/// An authority of the test's own, and a server with a certificate of it for `files.example`.
+struct Tls {
+    ca_pem: String,
+    address: SocketAddr,
+}
+
+async fn tls_server() -> Tls {
+    let ca_key = KeyPair::generate().expect("a key");
+    let mut ca = CertificateParams::new(Vec::new()).expect("parameters");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_pem = ca.self_signed(&ca_key).expect("a certificate").pem();
+    let issuer = Issuer::new(ca, ca_key);
+    let key = KeyPair::generate().expect("a key");
+    let leaf = CertificateParams::new(vec!["files.example".to_owned()]).expect("parameters");
+    let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
+
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+        .expect("a certificate");
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut head = [0; 1024];
+            let _read = stream.read(&mut head).await;
+            let alpn = stream.get_ref().1.alpn_protocol().unwrap_or_default();
+            let name = stream.get_ref().1.server_name().unwrap_or_default();
+            let body = format!("{} {name}", String::from_utf8_lossy(alpn));
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let _written = stream.write_all(answer.as_bytes()).await;
+            let _flushed = stream.flush().await;
+        }
+    });
+    Tls { ca_pem, address }
+}
+
+fn trusting(pem: &str, address: SocketAddr) -> (Arc<Target>, Upstreams) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), pem).expect("written");
+    let ca_file = file.path().to_str().map(str::to_owned);
+    let target = Arc::new(Target { ca_file, ..target() });
+    let upstreams = upstreams_of(&[&target], ScriptedResolver::new(vec![vec![address]]));
+    (target, upstreams)
+}
+
+#[tokio::test]
+async fn trusts_a_target_s_own_authorities_and_asks_for_http_1_1_by_name() {
+    let tls = tls_server().await;
+    let (target, upstreams) = trusting(&tls.ca_pem, tls.address);
+    let answer = upstreams.send(&get(&target, Scheme::Https, "files.example", 443), None).await;
+    assert_eq!(super::text(&answer.expect("a trusted server").body), "http/1.1 files.example");
+}
+
+#[tokio::test]
+async fn refuses_a_certificate_of_another_name() {
+    let tls = tls_server().await;
+    let (target, upstreams) = trusting(&tls.ca_pem, tls.address);
+    let answer = upstreams.send(&get(&target, Scheme::Https, "other.example", 443), None).await;
+    let Err(NoAnswer::Unreachable(why)) = answer else { panic!("{answer:?}") };
+    assert!(why.contains("not valid for name"), "{why}");
+}
+
+#[tokio::test]
+async fn refuses_a_certificate_of_an_authority_that_is_not_trusted() {
+    let tls = tls_server().await;
+    let (target, upstreams) = trusting(&tls_server().await.ca_pem, tls.address);
+    let answer = upstreams.send(&get(&target, Scheme::Https, "files.example", 443), None).await;
+    let Err(NoAnswer::Unreachable(why)) = answer else { panic!("{answer:?}") };
+    assert!(why.contains("certificate"), "{why}");
+}
+
+#[test]
+fn refuses_a_ca_file_without_certificates() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    for ca_file in [file.path().to_str().map(str::to_owned), Some("/nowhere/ca.pem".to_owned())] {
+        let target = Arc::new(Target { ca_file: ca_file.clone(), ..target() });
+        let config = super::config(&[&target]);
+        let built = Upstreams::new(&config, Arc::default(), ScriptedResolver::new(Vec::new()));
+        let error = built.err().expect("an error").to_string();
+        assert!(error.contains(&ca_file.expect("a path")), "{error}");
+    }
+}
