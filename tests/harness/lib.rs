@@ -1,1 +1,10 @@
-//! .
+//! What the end-to-end tests share: a rig of gateway and sandbox in one process, clients that say exactly what they mean, and
+//! files whose content is a function of their size.
+
+pub mod client;
+pub mod content;
+pub mod forms;
+pub mod rig;
+
+pub use client::{Answer, RawConnection};
+pub use rig::{Rig, Rules};

@@ -106,7 +106,12 @@ fn file_size(parser: &mut FormParser, sizes: AnnouncedSizes) -> Result<Option<u6
 const CRLF: u64 = 2;
 
 fn malformed(error: &FormError) -> Failure {
-    Failure::new(Problem::MalformedForm, error.to_string())
+    let problem = match error {
+        FormError::FileNameNotUtf8 => Problem::NameRefused,
+        FormError::Digest(_) => Problem::MalformedRequest,
+        _ => Problem::MalformedForm,
+    };
+    Failure::new(problem, error.to_string())
 }
 
 fn no_file() -> Failure {

@@ -1,0 +1,161 @@
+//! A gateway and a sandbox (or scripted peers) in one process, on ports that the system chose.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway::secrets::Secrets;
+use gateway::server::{Dependencies, Gateway};
+use gateway::upstream::SystemResolver;
+use rules::check::{Checked, Environment, Source, load};
+use sandbox::{Options, Sandbox};
+
+/// Where the shipped configuration lies.
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config");
+
+/// Listeners of every rig: HTTP/1.1 and cleartext HTTP/2 on one port, metrics on another, both chosen by the system.
+const LISTENERS: &str = "listeners: [{ address: \"127.0.0.1:0\", http2: true }]\nadmin: { address: \"127.0.0.1:0\" }\n";
+
+/// A running gateway.
+pub struct Rig {
+    gateway: Gateway,
+}
+
+/// A configuration in memory: a main file, routes, and an environment.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    files: BTreeMap<String, String>,
+    environment: BTreeMap<String, String>,
+    settings: String,
+}
+
+impl Rules {
+    /// The five shipped routes, pointed at a sandbox.
+    ///
+    /// # Panics
+    /// The shipped configuration cannot be read.
+    #[must_use]
+    pub fn shipped(sandbox: &Sandbox) -> Self {
+        let mut rules = Self::default();
+        for entry in std::fs::read_dir(Path::new(CONFIG).join("routes")).expect("config/routes exists") {
+            let path = entry.expect("config/routes can be listed").path();
+            let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+            rules.files.insert(format!("routes/{name}"), std::fs::read_to_string(&path).expect("a route can be read"));
+        }
+        rules.environment = sandbox.environment().into_iter().collect();
+        rules
+    }
+
+    /// One worked example, by its file name.
+    ///
+    /// # Panics
+    /// There is no such example.
+    #[must_use]
+    pub fn example(name: &str) -> Self {
+        let text = std::fs::read_to_string(Path::new(CONFIG).join("examples").join(name)).expect("the example exists");
+        Self::default().route(&text)
+    }
+
+    /// Adds a route.
+    #[must_use]
+    pub fn route(mut self, yaml: &str) -> Self {
+        self.files.insert(format!("routes/route-{}.yaml", self.files.len()), yaml.to_owned());
+        self
+    }
+
+    /// Sets a variable of the environment.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Adds top-level keys to the main file, such as `limits: { uploads: 1 }`.
+    #[must_use]
+    pub fn settings(mut self, yaml: &str) -> Self {
+        self.settings.push_str(yaml);
+        self.settings.push('\n');
+        self
+    }
+
+    /// Checks the rules.
+    ///
+    /// # Panics
+    /// They have problems; the message is the report.
+    #[must_use]
+    pub fn check(&self) -> Checked {
+        let mut source = Memory { files: self.files.clone() };
+        let main =
+            format!("{LISTENERS}{}routes: routes/*.yaml\negress: {{ allow-private: 127.0.0.0/8 }}\n", self.settings);
+        source.files.insert("tidegate.yaml".to_owned(), main);
+        let environment: Environment = self.environment.clone().into_iter().collect();
+        load("tidegate.yaml", &source, &environment).unwrap_or_else(|report| panic!("{report}"))
+    }
+
+    /// Starts a gateway with these rules.
+    ///
+    /// # Panics
+    /// The rules have problems, or the gateway cannot start.
+    pub fn start(&self) -> Rig {
+        let config = Arc::new(self.check().config);
+        let environment = self.environment.clone();
+        let (secrets, missing) = Secrets::read(&config, &|name| environment.get(name).cloned());
+        assert!(missing.is_empty(), "secrets without a value: {missing:?}");
+        let needs = Dependencies {
+            secrets: Arc::new(secrets),
+            resolver: Arc::new(SystemResolver),
+            version: "0.0.0",
+            revision: "test",
+        };
+        Rig { gateway: Gateway::start(config, needs).expect("the gateway starts") }
+    }
+}
+
+impl Rig {
+    /// A gateway with the shipped routes, and the sandbox that they talk to.
+    ///
+    /// # Panics
+    /// Either cannot start.
+    pub async fn shipped(options: Options) -> (Self, Sandbox) {
+        let sandbox = Sandbox::start(options).await.expect("the sandbox starts");
+        (Rules::shipped(&sandbox).start(), sandbox)
+    }
+
+    /// Where uploads are accepted.
+    ///
+    /// # Panics
+    /// Never: every rig has a listener.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        *self.gateway.addresses().first().expect("every rig has a listener")
+    }
+
+    /// Where metrics are.
+    #[must_use]
+    pub fn admin(&self) -> SocketAddr {
+        self.gateway.admin_address()
+    }
+
+    /// Ends the gateway as SIGTERM does, and says how many uploads had to be aborted.
+    pub async fn drain(&self, grace: Duration) -> usize {
+        self.gateway.drain(grace).await.aborted
+    }
+}
+
+/// Files in memory.
+struct Memory {
+    files: BTreeMap<String, String>,
+}
+
+impl Source for Memory {
+    fn read(&self, path: &str) -> Result<String, String> {
+        self.files.get(path).cloned().ok_or_else(|| "no such file".to_owned())
+    }
+
+    fn glob(&self, _relative_to: &str, pattern: &str) -> Result<Vec<String>, String> {
+        let folder = pattern.trim_end_matches("*.yaml");
+        Ok(self.files.keys().filter(|name| name.starts_with(folder)).cloned().collect())
+    }
+}
