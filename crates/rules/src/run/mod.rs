@@ -246,3 +246,6 @@ pub struct UndoRequest {
     /// Whether its success means that the file does not exist upstream any more.
     pub removes_file: bool,
 }
+
+#[cfg(test)]
+mod tests;
