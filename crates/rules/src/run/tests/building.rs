@@ -151,7 +151,8 @@ fn a_form_holds_learned_fields_in_order_and_the_file_last() {
 
 #[test]
 fn urlencoded_bodies_cannot_be_broken_out_of() {
-    let body = Body::Urlencoded(vec![("a b".to_owned(), text("${ file.name }")), ("gone".to_owned(), text("${ omit }"))]);
+    let body =
+        Body::Urlencoded(vec![("a b".to_owned(), text("${ file.name }")), ("gone".to_owned(), text("${ omit }"))]);
     let request = built(step("ask", http::Method::POST, "/ask", body), offer("x&y=z +%.png", Some(3)));
     assert_eq!(body_of(&request), "a+b=x%26y%3Dz+%2B%25.png");
     assert_eq!(header(&request, "content-type"), Some("application/x-www-form-urlencoded"));

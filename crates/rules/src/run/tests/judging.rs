@@ -47,9 +47,15 @@ fn usual_error_shapes_are_understood_without_a_word_in_the_rule() {
         message: message.map(ToOwned::to_owned),
     };
     let table = [
-        ("<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Policy expired.</Message></Error>", said(Some("AccessDenied"), Some("Policy expired."))),
+        (
+            "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Policy expired.</Message></Error>",
+            said(Some("AccessDenied"), Some("Policy expired.")),
+        ),
         (r#"{"type": "about:blank", "title": "Bad", "detail": "too bad"}"#, said(None, Some("too bad"))),
-        (r#"{"errors": [{"status": "400", "code": "x", "title": "no such thing"}]}"#, said(Some("x"), Some("no such thing"))),
+        (
+            r#"{"errors": [{"status": "400", "code": "x", "title": "no such thing"}]}"#,
+            said(Some("x"), Some("no such thing")),
+        ),
         (r#"{"error": {"type": "invalid", "message": "not so"}}"#, said(Some("invalid"), Some("not so"))),
         (r#"{"error": "invalid_auth"}"#, said(Some("invalid_auth"), Some("invalid_auth"))),
         (r#"{"Message": "no", "__type": "com.amazon#Oops"}"#, said(Some("Oops"), Some("no"))),
@@ -134,7 +140,8 @@ fn an_answer_that_lacks_what_is_needed_misbehaves() {
 #[test]
 fn a_number_beyond_64_bits_misbehaves_where_it_is_used() {
     let given = |id: &str| answer(201, &format!(r#"{{"id": {id}, "url": "https://b.storage.example.com/k"}}"#));
-    for (id, good) in [("18446744073709551615", true), ("-9223372036854775807", true), ("18446744073709551616", false)] {
+    for (id, good) in [("18446744073709551615", true), ("-9223372036854775807", true), ("18446744073709551616", false)]
+    {
         let mut create = create();
         create.undo = None;
         let mut run = begin(route(vec![create, store(), finish()]));

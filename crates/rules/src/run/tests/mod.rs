@@ -72,7 +72,8 @@ pub(super) fn step(id: &str, method: http::Method, url: &str, body: Body) -> Ste
 
 /// A prepare step that gives a URL and an id, and can be undone.
 pub(super) fn create() -> Step {
-    let mut create = step("create", http::Method::POST, "/files", json(&[("name", "${ file.name }"), ("size", "${ file.size }")]));
+    let mut create =
+        step("create", http::Method::POST, "/files", json(&[("name", "${ file.name }"), ("size", "${ file.size }")]));
     create.undo = Some(Undo {
         request: step("create", http::Method::DELETE, "/files/${ create.json.id }", Body::None).request,
         statuses: vec![(200, 299), (404, 404)],

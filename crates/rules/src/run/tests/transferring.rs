@@ -93,7 +93,11 @@ fn the_transfer_dials_once_more_only_while_nothing_is_lost() {
     assert_eq!(run.transfer(2).request.attempt, 2);
 
     let mut run = streaming();
-    run.not_transferred(TransferTrouble::Upstream(NoAnswer::NotAllowed("::1".to_owned())), TransferStage::NothingSent, now(2));
+    run.not_transferred(
+        TransferTrouble::Upstream(NoAnswer::NotAllowed("::1".to_owned())),
+        TransferStage::NothingSent,
+        now(2),
+    );
     assert_eq!(problem_of(run).0, Problem::UpstreamNotAllowed);
 }
 
@@ -133,7 +137,10 @@ fn a_failed_check_means_that_the_file_is_there() {
 #[test]
 fn whatever_was_begun_is_taken_back_latest_first() {
     let mut finish = finish();
-    finish.undo = Some(Undo { request: step("finish", http::Method::POST, "/undone", Body::None).request, statuses: vec![(200, 200)] });
+    finish.undo = Some(Undo {
+        request: step("finish", http::Method::POST, "/undone", Body::None).request,
+        statuses: vec![(200, 200)],
+    });
     let mut last = step("last", http::Method::GET, "/last", Body::None);
     last.expect.statuses = vec![(200, 200)];
     let mut run = begin(route(vec![create(), store(), finish, last])).created();
@@ -145,7 +152,8 @@ fn whatever_was_begun_is_taken_back_latest_first() {
     run.answered(answer(404, ""), now(2));
     let failure = run.failure(3);
     assert_eq!((failure.committed, failure.step.as_deref()), (Committed::Yes, Some("last")));
-    let undo: Vec<_> = run.take_undo().into_iter().map(|undo| (full_url(&undo.request.url), undo.removes_file)).collect();
+    let undo: Vec<_> =
+        run.take_undo().into_iter().map(|undo| (full_url(&undo.request.url), undo.removes_file)).collect();
     let expected = [
         ("https://api.example.com/undone".to_owned(), false),
         ("https://api.example.com/files/9007199254740993".to_owned(), true),
