@@ -30,27 +30,31 @@ fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config")
 }
 
-fn shipped(name: &str) -> Arc<Route> {
+pub(crate) fn shipped(name: &str) -> Arc<Route> {
     let variables = [
-        ("KUSTOMER_API_KEY", "k"),
+        ("KUSTOMER_API_KEY", "s3cret"),
         ("FLOWKIWI_URL", "https://acme.product-management.flowkiwi.net"),
-        ("FLOWKIWI_TOKEN", "t"),
+        ("FLOWKIWI_TOKEN", "s3cret"),
         ("FLOWKIWI_ORGANIZATION_ID", "42"),
-        ("KLINKCX_TOKEN", "t"),
-        ("TEAMWORK_DESK_API_KEY", "k"),
+        ("KLINKCX_TOKEN", "s3cret"),
+        ("TEAMWORK_DESK_API_KEY", "s3cret"),
         ("CONNECT_INSTANCE_ID", "11111111-2222-3333-4444-555555555555"),
         ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "k"),
-        ("AWS_SECRET_ACCESS_KEY", "s"),
+        ("AWS_ACCESS_KEY_ID", "s3cret"),
+        ("AWS_SECRET_ACCESS_KEY", "s3cret"),
     ];
     let env = variables.into_iter().collect();
     let checked = load("tidegate.yaml", &Shipped, &env).unwrap_or_else(|report| panic!("{report}"));
     checked.config.routes.iter().find(|route| &*route.name == name).map(Arc::clone).expect("shipped")
 }
 
-fn begin_shipped(name: &str, params: &[(&str, &str)]) -> Run {
+pub(crate) fn example(name: &str, size: Option<u64>, params: &[(&str, &str)]) -> Offer {
     let params = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let admission = admit(&shipped(name), Offer { params, ..offer("red pixel.png", Some(3)) }).expect("admitted");
+    Offer { params, ..offer(name, size) }
+}
+
+fn begin_shipped(name: &str, params: &[(&str, &str)]) -> Run {
+    let admission = admit(&shipped(name), example("red pixel.png", Some(3), params)).expect("admitted");
     Run::begin(&plan(admission).expect("planned"), SEED)
 }
 
