@@ -5,6 +5,7 @@
 mod pipeline;
 
 pub mod admin;
+pub mod load;
 pub mod server;
 
 pub mod ingress;

@@ -1,2 +1,38 @@
-//! .
-fn main() {}
+//! The `tidegate` command: flags, runtime, logging and exit codes. Everything else is done by the libraries.
+
+mod cli;
+mod commands;
+mod logging;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use mimalloc::MiMalloc;
+
+use cli::{Cli, Command};
+
+// The system's allocator keeps nearly all of a load's memory after it; this one gives it back.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// What was asked for could not be done: the exit code of every failure but wrong usage, which is clap's 2.
+const FAILED: u8 = 1;
+
+fn main() -> ExitCode {
+    // First of all: rustls refuses to guess a provider, and whoever builds a TLS configuration relies on it.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return fail(&anyhow::anyhow!("the cryptographic provider was installed twice"));
+    }
+    let done = match Cli::parse().command {
+        Command::Serve(flags) => commands::serve::run(&flags),
+        Command::Check(flags) => commands::check::run(&flags),
+        Command::Schema(flags) => commands::schema::run(&flags),
+    };
+    done.unwrap_or_else(|error| fail(&error))
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("tidegate: {error:#}");
+    ExitCode::from(FAILED)
+}

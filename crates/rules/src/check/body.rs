@@ -5,10 +5,9 @@ use super::names::Time;
 use super::rule::RuleCheck;
 use super::tree::Streams;
 use crate::config::{Body, FormItem};
-use crate::expr::Template;
 use crate::schema::table::body::FIELDS;
 use crate::schema::values::boolean;
-use crate::source::{Entry, Node, Span, Value};
+use crate::source::{Node, Span};
 
 impl RuleCheck<'_> {
     /// Reads the body of a step (or, with `file` false, of an undo), and where the file streams in it.
@@ -88,9 +87,7 @@ impl RuleCheck<'_> {
 
 /// Where a step's body holds the file, if it does.
 pub(super) fn file_place(step: &Node) -> Option<Span> {
-    // A body that cannot be used, or not yet, was meant to hold the file.
-    let meant = |entry: &&Entry| entry.value.text() == Some("file") || matches!(entry.value.value, Value::Unusable);
-    if let Some(body) = step.entry("body").filter(meant).or_else(|| step.entry("s3")) {
+    if let Some(body) = step.entry("body").filter(|entry| entry.value.text() == Some("file")) {
         return Some(Span::new(body.key_span.start, body.value.span.end));
     }
     let parts = step.get("form").map(Node::items).unwrap_or_default();
@@ -102,10 +99,8 @@ pub(super) fn file_place(step: &Node) -> Option<Span> {
 
 fn streaming(node: &Node) -> Option<Span> {
     if let Some(text) = node.text() {
-        // What does not compile is reported elsewhere; here only the author's intent counts.
-        let streams =
-            Template::parse(text).map_or(text.contains("file.base64"), |template| template.stream().is_some());
-        return streams.then_some(node.span);
+        let template = crate::expr::Template::parse(text).ok()?;
+        return template.stream().map(|_| node.span);
     }
     node.items().iter().chain(node.entries().iter().map(|entry| &entry.value)).find_map(streaming)
 }

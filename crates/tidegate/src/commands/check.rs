@@ -1,0 +1,21 @@
+//! `tidegate check`.
+
+use std::process::ExitCode;
+
+use rules::check::Missing;
+
+use super::{colours, print};
+use crate::FAILED;
+use crate::cli::Check;
+
+/// Prints the report; fails if there is an error in it.
+pub(crate) fn run(flags: &Check) -> anyhow::Result<ExitCode> {
+    let missing = if flags.without_environment { Missing::Tolerated } else { Missing::Refused };
+    let report = gateway::load::check(&flags.config, missing);
+    if flags.json {
+        print(&format!("{}\n", serde_json::to_string_pretty(&report)?))?;
+    } else {
+        print(&report.render(colours(&std::io::stdout())))?;
+    }
+    Ok(if report.errors() == 0 { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}

@@ -1,0 +1,96 @@
+//! `tidegate serve`: from the configuration to a running gateway, and from a signal to its end.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use gateway::load::{Loaded, load};
+use gateway::server::{Dependencies, Gateway};
+use gateway::upstream::SystemResolver;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::colours;
+use crate::FAILED;
+use crate::cli::{REVISION, Serve};
+use crate::logging;
+
+/// For blocking work, such as a name that is being resolved, when everything else has ended.
+const LEFTOVERS: Duration = Duration::from_secs(1);
+
+/// Serves until a signal, then drains.
+pub(crate) fn run(flags: &Serve) -> anyhow::Result<ExitCode> {
+    let loaded = match load(&flags.config) {
+        Ok(loaded) => loaded,
+        Err(report) => bail!("the configuration cannot be used\n\n{}", report.render(colours(&io::stderr()))),
+    };
+    logging::start(&loaded.config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let code = runtime.block_on(serve(loaded));
+    runtime.shutdown_timeout(LEFTOVERS);
+    code
+}
+
+async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
+    let Loaded { config, warnings, secrets, missing, .. } = loaded;
+    if !warnings.is_empty() {
+        tracing::warn!("the configuration has {} warnings; `tidegate check` shows them", warnings.warnings());
+    }
+    for secret in missing {
+        tracing::warn!("{secret}");
+    }
+    // Before anything listens: a signal that comes early is not lost.
+    let mut signals = Signals::listen()?;
+    let grace = config.timeouts.drain;
+    let needs = Dependencies {
+        secrets: Arc::new(secrets),
+        resolver: Arc::new(SystemResolver),
+        version: env!("CARGO_PKG_VERSION"),
+        revision: REVISION,
+    };
+    let gateway = Gateway::start(config, needs).context("the gateway cannot start")?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), revision = REVISION, "tidegate is ready");
+
+    signals.next().await;
+    tracing::info!(uploads = gateway.app().uploads.len(), grace_seconds = grace.as_secs(), "draining");
+    let report = tokio::select! {
+        report = gateway.drain(grace) => report,
+        () = force(&gateway, &mut signals) => return Ok(ExitCode::from(FAILED)),
+    };
+    if report.lost_nothing() {
+        tracing::info!("drained");
+        return Ok(ExitCode::SUCCESS);
+    }
+    tracing::error!(aborted = report.aborted, unfinished = report.unfinished, "drained, with uploads lost");
+    Ok(ExitCode::from(FAILED))
+}
+
+/// The second signal aborts uploads, the third ends this wait.
+async fn force(gateway: &Gateway, signals: &mut Signals) {
+    signals.next().await;
+    tracing::warn!(uploads = gateway.app().uploads.len(), "aborting");
+    gateway.abort();
+    signals.next().await;
+    tracing::error!("ended by a third signal");
+}
+
+/// The signals that end a gateway.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let of = |kind| signal(kind).context("signals cannot be listened to");
+        Ok(Self { terminate: of(SignalKind::terminate())?, interrupt: of(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The log: to stderr, for people on a terminal and as JSON otherwise, with libraries that could tell secrets kept quiet.
+
+use std::io::IsTerminal as _;
+use std::panic::PanicHookInfo;
+
+use anyhow::Context as _;
+use rules::config::{Log, LogFormat};
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Crates that log heads, bodies, signatures or keys below `warn`; whatever the filter says, they do not get through.
+const QUIET: [&str; 6] = ["aws_", "h2", "hyper", "rustls", "tokio_rustls", "tower"];
+
+/// Starts logging. `RUST_LOG` takes the place of the configuration's level.
+pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(filter).context("RUST_LOG is no log filter")?,
+        _ => {
+            EnvFilter::try_new(&log.level).with_context(|| format!("`log.level`: `{}` is no log filter", log.level))?
+        }
+    };
+    let terminal = std::io::stderr().is_terminal();
+    let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = if for_people(log.format, terminal) {
+        lines.with_ansi(colours).boxed()
+    } else {
+        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
+    };
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(filter_fn(may_pass))
+        .with(lines)
+        .try_init()
+        .context("logging was started twice")?;
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// A panic is a bug, and it is one line of the log like everything else. Its text is the code's own, so it holds no secret.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    let text = panic.payload_as_str().unwrap_or("no text");
+    tracing::error!(place, text, "a bug: this task panicked");
+}
+
+fn for_people(format: LogFormat, terminal: bool) -> bool {
+    match format {
+        LogFormat::Auto => terminal,
+        LogFormat::Pretty => true,
+        LogFormat::Json => false,
+    }
+}
+
+fn may_pass(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::WARN || !is_quiet(metadata.target())
+}
+
+/// Whether a target belongs to one of the quiet crates or their kin, such as `hyper_util` and `aws_sigv4::sign`.
+fn is_quiet(target: &str) -> bool {
+    QUIET.iter().any(|name| target.starts_with(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_that_could_tell_secrets_are_quiet() {
+        for target in
+            ["aws_sigv4::http_request::sign", "hyper::proto::h1", "hyper_util::client", "h2::codec", "rustls::conn"]
+        {
+            assert!(is_quiet(target), "{target}");
+        }
+        for target in ["gateway::server", "tidegate", "rules::run", "wire"] {
+            assert!(!is_quiet(target), "{target}");
+        }
+    }
+
+    #[test]
+    fn auto_is_for_people_only_on_a_terminal() {
+        assert!(for_people(LogFormat::Auto, true) && !for_people(LogFormat::Auto, false));
+        assert!(for_people(LogFormat::Pretty, false) && !for_people(LogFormat::Json, true));
+    }
+}
