@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// Longest wait for an answer: a test that gets none fails instead of hanging.
@@ -46,8 +46,8 @@ impl Answer {
 
 /// A connection on which a test writes what it wants.
 #[derive(Debug)]
-pub struct RawConnection {
-    stream: TcpStream,
+pub struct RawConnection<S = TcpStream> {
+    stream: S,
     unread: Vec<u8>,
 }
 
@@ -59,7 +59,22 @@ impl RawConnection {
     pub async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, unread: Vec::new() })
+        Ok(Self::over(stream))
+    }
+
+    /// Goes away with a reset (RST).
+    ///
+    /// # Errors
+    /// As the socket says.
+    pub fn reset(self) -> io::Result<()> {
+        self.stream.set_zero_linger()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> RawConnection<S> {
+    /// Over a stream that is open already, such as one of TLS.
+    pub fn over(stream: S) -> Self {
+        Self { stream, unread: Vec::new() }
     }
 
     /// Sends bytes.
@@ -76,14 +91,6 @@ impl RawConnection {
     /// As the socket says.
     pub async fn finish(&mut self) -> io::Result<()> {
         self.stream.shutdown().await
-    }
-
-    /// Goes away with a reset (RST).
-    ///
-    /// # Errors
-    /// As the socket says.
-    pub fn reset(self) -> io::Result<()> {
-        self.stream.set_zero_linger()
     }
 
     /// The next answer, interim ones (100) included.
@@ -175,7 +182,17 @@ impl Http2Upload {
     /// # Errors
     /// As socket and protocol say.
     pub async fn begin(address: SocketAddr, request: Request<()>) -> io::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
+        Self::begin_over(TcpStream::connect(address).await?, request).await
+    }
+
+    /// The same over a stream that is open already, such as one of TLS.
+    ///
+    /// # Errors
+    /// As stream and protocol say.
+    pub async fn begin_over<S>(stream: S, request: Request<()>) -> io::Result<Self>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (mut client, connection) = h2::client::handshake(stream).await.map_err(io::Error::other)?;
         tokio::spawn(async move {
             // Ends with the connection; what went wrong shows in the answer.

@@ -12,13 +12,19 @@ pub fn content_type() -> String {
 /// A form with text fields and one file; the filename stands in quotes as given, escaped by the caller.
 #[must_use]
 pub fn form(fields: &[(&str, &str)], filename: &str, media_type: &str, content: &[u8]) -> Vec<u8> {
+    form_of(fields, &file_head(filename, media_type), content)
+}
+
+/// A form with text fields and one file, whose part begins with `file_head`.
+#[must_use]
+pub fn form_of(fields: &[(&str, &str)], file_head: &str, content: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     for (name, value) in fields {
         body.extend_from_slice(
             format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").as_bytes(),
         );
     }
-    body.extend_from_slice(file_head(filename, media_type).as_bytes());
+    body.extend_from_slice(file_head.as_bytes());
     body.extend_from_slice(content);
     body.extend_from_slice(closing().as_bytes());
     body
@@ -27,8 +33,14 @@ pub fn form(fields: &[(&str, &str)], filename: &str, media_type: &str, content: 
 /// The head of the file's part.
 #[must_use]
 pub fn file_head(filename: &str, media_type: &str) -> String {
+    file_head_named(&format!("filename=\"{filename}\""), media_type)
+}
+
+/// The head of the file's part, with the parameters that name the file as given.
+#[must_use]
+pub fn file_head_named(parameters: &str, media_type: &str) -> String {
     format!(
-        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{filename}\"\r\nContent-Type: {media_type}\r\n\r\n"
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; {parameters}\r\nContent-Type: {media_type}\r\n\r\n"
     )
 }
 

@@ -15,8 +15,8 @@ use sandbox::{Options, Sandbox};
 /// Where the shipped configuration lies.
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../config");
 
-/// Listeners of every rig: HTTP/1.1 and cleartext HTTP/2 on one port, metrics on another, both chosen by the system.
-const LISTENERS: &str = "listeners: [{ address: \"127.0.0.1:0\", http2: true }]\nadmin: { address: \"127.0.0.1:0\" }\n";
+/// Where a rig's clients come in unless it says otherwise: HTTP/1.1 and cleartext HTTP/2 on one port that the system chooses.
+const LISTENER: &str = "{ address: \"127.0.0.1:0\", http2: true }";
 
 /// A running gateway.
 pub struct Rig {
@@ -29,6 +29,7 @@ pub struct Rules {
     files: BTreeMap<String, String>,
     environment: BTreeMap<String, String>,
     settings: String,
+    listener: Option<String>,
 }
 
 impl Rules {
@@ -80,6 +81,26 @@ impl Rules {
         self
     }
 
+    /// Sets the listener, as a YAML map in flow style.
+    #[must_use]
+    pub fn listener(mut self, yaml: &str) -> Self {
+        self.listener = Some(yaml.to_owned());
+        self
+    }
+
+    /// Changes the text of every route: how a test shortens a rule's patience.
+    ///
+    /// # Panics
+    /// No route has that text.
+    #[must_use]
+    pub fn edit(mut self, from: &str, to: &str) -> Self {
+        assert!(self.files.values().any(|text| text.contains(from)), "no route says `{from}`");
+        for text in self.files.values_mut() {
+            *text = text.replace(from, to);
+        }
+        self
+    }
+
     /// Checks the rules.
     ///
     /// # Panics
@@ -87,8 +108,11 @@ impl Rules {
     #[must_use]
     pub fn check(&self) -> Checked {
         let mut source = Memory { files: self.files.clone() };
-        let main =
-            format!("{LISTENERS}{}routes: routes/*.yaml\negress: {{ allow-private: 127.0.0.0/8 }}\n", self.settings);
+        let main = format!(
+            "listeners: [{}]\nadmin: {{ address: \"127.0.0.1:0\" }}\n{}routes: routes/*.yaml\negress: {{ allow-private: 127.0.0.0/8 }}\n",
+            self.listener.as_deref().unwrap_or(LISTENER),
+            self.settings
+        );
         source.files.insert("tidegate.yaml".to_owned(), main);
         let environment: Environment = self.environment.clone().into_iter().collect();
         load("tidegate.yaml", &source, &environment).unwrap_or_else(|report| panic!("{report}"))
