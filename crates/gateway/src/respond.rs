@@ -100,8 +100,8 @@ pub(crate) fn receipt(ledger: &Ledger, stored: &Stored) -> Reply {
 /// The answer to an upload that ended badly. `unread` says that a part of its body was not read.
 pub(crate) fn problem(ledger: &Ledger, failure: &Failure, unread: bool) -> Reply {
     let mut headers = HeaderMap::new();
-    if let Some(after) = failure.retry_after {
-        insert(&mut headers, RETRY_AFTER, &after.as_secs().max(1).to_string());
+    if let Some(seconds) = failure.retry_after_seconds() {
+        insert(&mut headers, RETRY_AFTER, &seconds.to_string());
     }
     if let Some(allow) = failure.allow {
         insert(&mut headers, ALLOW, allow);

@@ -139,7 +139,7 @@ fn complaint(item: &Value) -> Option<Violation> {
         let found = path.iter().try_fold(item.clone(), |value, name| value.get_attr(name).ok())?;
         to_text(&found).ok().filter(|text| !text.is_empty())
     };
-    let fields: [&[&str]; 7] = [
+    let fields: [&[&str]; 8] = [
         &["propertyPath"],
         &["field"],
         &["path"],
@@ -147,6 +147,8 @@ fn complaint(item: &Value) -> Option<Violation> {
         &["param"],
         &["source", "pointer"],
         &["source", "parameter"],
+        // JSON:API says `parameter`; Kustomer's page shows the plural.
+        &["source", "parameters"],
     ];
     let messages: [&[&str]; 5] = [&["message"], &["detail"], &["reason"], &["title"], &["description"]];
     // Without a field it is an error of the request: the message, and no violation.
