@@ -14,6 +14,9 @@ mod stall;
 
 mod progress;
 
+#[cfg(test)]
+mod tests;
+
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
