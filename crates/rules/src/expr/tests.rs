@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::config::Environment;
 use crate::run::{Answer, Facts};
@@ -199,5 +201,25 @@ fn each_example_of_the_reference_gives_what_it_says() {
     for (name, _, (example, expected)) in FILTERS.iter().chain(TESTS).chain(FUNCTIONS) {
         assert_eq!(eval_ok(&format!("${{ {example} }}"), "{}"), *expected, "{name}");
         assert!(example.contains(name), "{name}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_can_panic_the_parser(text in "\\PC{0,60}") {
+        if let Ok(template) = Template::parse(&text) {
+            let _decided = template.eval(&facts("{}"));
+        }
+    }
+
+    #[test]
+    fn no_expression_can_panic(inside in "[a-z0-9_. |()'\"\\[\\]{},+*/~<>=-]{0,60}") {
+        let text = format!("${{ {inside} }}");
+        match Template::parse(&text) {
+            Ok(template) => {
+                let _decided = template.eval(&facts(r#"{"a": [1]}"#));
+            }
+            Err(error) => prop_assert!(text.get(error.offset..error.offset + error.len).is_some(), "{error:?}"),
+        }
     }
 }

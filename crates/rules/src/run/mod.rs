@@ -12,6 +12,7 @@ mod machine;
 mod request;
 mod retry;
 mod seed;
+mod settle;
 mod trouble;
 mod unbuildable;
 mod xml;

@@ -176,3 +176,18 @@ fn the_same_seed_gives_the_same_run_and_a_missing_key_is_made_once() {
     assert!(Uuid::try_parse(&key(SEED, None)).is_ok());
     assert_eq!(key(SEED, Some("mine")), "mine");
 }
+
+#[test]
+fn an_undo_that_was_interrupted_is_not_lost() {
+    let mut create = create();
+    create.expires = Some(text("${ create.json.until }"));
+    let mut run = begin(route(vec![create, store()]));
+    run.sent(0);
+    let until = now(5).wall.unix_timestamp();
+    let body = format!(r#"{{"id": 1, "url": "https://b.storage.example.com/1", "until": {until}}}"#);
+    run.answered(answer(201, &body), now(0));
+    assert_eq!(run.sent(6).method.as_str(), "DELETE");
+    run.abort(TransferTrouble::ClientGone);
+    let undo: Vec<_> = run.take_undo().into_iter().map(|undo| undo.request.url.path().to_owned()).collect();
+    assert_eq!(undo, ["/files/1"]);
+}

@@ -1,0 +1,206 @@
+//! The one table of problems: name, status, title, blame. No other file chooses a status for a failure.
+
+mod problem;
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::config::Route;
+use crate::run::TransferTrouble;
+pub use problem::Problem;
+
+/// Who can do something about a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Blame {
+    /// The caller.
+    Client,
+    /// The operator of this gateway.
+    Gateway,
+    /// The upstream.
+    Upstream,
+}
+
+/// Whether the file may exist upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Committed {
+    /// It does not.
+    No,
+    /// It does.
+    Yes,
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// One complaint about one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// Which field, such as `name` or `params.title`.
+    pub field: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// What the upstream said, sanitised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UpstreamError {
+    /// Its status.
+    pub status: u16,
+    /// Its machine-readable code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Its text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// An upload that ended badly: what client, log and metrics are told.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// Which problem.
+    pub problem: Problem,
+    /// For the client, in a full sentence.
+    pub detail: String,
+    /// For the operator's log only; never a secret.
+    pub cause: Option<String>,
+    /// The failing step.
+    pub step: Option<String>,
+    /// Who is to blame, where it differs from the problem's usual blame.
+    pub blame: Blame,
+    /// Whether the file may exist upstream.
+    pub committed: Committed,
+    /// What the upstream said.
+    pub upstream: Option<UpstreamError>,
+    /// Complaints about fields.
+    pub violations: Vec<Violation>,
+    /// For `Retry-After`.
+    pub retry_after: Option<Duration>,
+    /// For `Allow` (405).
+    pub allow: Option<&'static str>,
+}
+
+impl Committed {
+    /// `no`, `yes` or `unknown`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Yes => "yes",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// What `Retry-After` says where nobody told: long enough for a burst to pass, short enough to try by hand.
+pub const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+impl Failure {
+    /// A failure before or outside any step; nothing was committed.
+    pub fn new(problem: Problem, detail: impl Into<String>) -> Self {
+        Self {
+            problem,
+            detail: detail.into(),
+            cause: None,
+            step: None,
+            blame: problem.blame(),
+            committed: Committed::No,
+            upstream: None,
+            violations: Vec::new(),
+            retry_after: problem.wants_retry_after().then_some(DEFAULT_RETRY_AFTER),
+            allow: None,
+        }
+    }
+
+    /// A fault of this gateway; `cause` goes to the log, the client is told no more than that it is one.
+    pub fn internal(cause: impl Into<String>) -> Self {
+        Self::new(Problem::Internal, "the gateway made a mistake; its log tells more").with_cause(cause)
+    }
+
+    /// Trouble with the client's body before the transfer began (reading a form's fields or the first bytes).
+    pub fn before_transfer(route: &Route, trouble: TransferTrouble) -> Self {
+        let failure = crate::run::failure_of(trouble);
+        match failure.problem {
+            // The contract: digest and length failures name the transfer.
+            Problem::LengthMismatch | Problem::DigestMismatch => match route.steps.get(route.transfer) {
+                Some(step) => failure.at_step(&step.id),
+                None => failure,
+            },
+            _ => failure,
+        }
+    }
+
+    /// The same failure, of a step.
+    #[must_use]
+    pub fn at_step(mut self, step: &str) -> Self {
+        self.step = Some(step.to_owned());
+        self
+    }
+
+    /// The same failure, with a text for the operator's log.
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// The same failure, with another one to blame.
+    #[must_use]
+    pub fn blaming(mut self, blame: Blame) -> Self {
+        self.blame = blame;
+        self
+    }
+
+    /// The same failure, where the file may exist upstream.
+    #[must_use]
+    pub fn committed(mut self, committed: Committed) -> Self {
+        self.committed = committed;
+        self
+    }
+
+    /// The same failure, with complaints about fields.
+    #[must_use]
+    pub fn with_violations(mut self, violations: Vec<Violation>) -> Self {
+        self.violations = violations;
+        self
+    }
+
+    /// Whether sending the same request again may succeed: never when the file may already exist upstream.
+    pub fn retryable(&self) -> bool {
+        self.problem.retryable() && self.committed == Committed::No
+    }
+
+    /// Seconds for `Retry-After`, rounded up, at least one.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        let pause = self.retry_after?;
+        Some(pause.as_secs().saturating_add(u64::from(pause.subsec_nanos() > 0)).max(1))
+    }
+
+    /// The body of the answer: `application/problem+json` (RFC 9457), members in the contract's order.
+    pub fn problem_json(&self, upload_id: &Uuid, route: Option<&str>) -> Value {
+        let mut body = Map::new();
+        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
+        put("type", format!("urn:tidegate:problem:{}", self.problem.name()).into());
+        put("title", self.problem.title().into());
+        put("status", self.problem.status().into());
+        put("detail", self.detail.clone().into());
+        put("upload_id", upload_id.to_string().into());
+        put("route", route.into());
+        put("step", self.step.clone().into());
+        put("blame", json!(self.blame));
+        put("retryable", self.retryable().into());
+        put("committed", json!(self.committed));
+        if let Some(upstream) = &self.upstream {
+            put("upstream", json!(upstream));
+        }
+        if !self.violations.is_empty() {
+            put("violations", json!(self.violations));
+        }
+        Value::Object(body)
+    }
+}
+
+#[cfg(test)]
+mod tests;
