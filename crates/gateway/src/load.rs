@@ -44,7 +44,13 @@ pub struct Loaded {
 /// Every problem of every file.
 pub fn load(main: &Path) -> Result<Loaded, Report> {
     let environment = environment();
-    let checked = rules::check::load(&main.to_string_lossy(), &Disk, &environment)?;
+    let mut checked = rules::check::load(&main.to_string_lossy(), &Disk, &environment)?;
+    let folder = main.parent().unwrap_or(Path::new(""));
+    for files in checked.config.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut()) {
+        for path in [&mut files.cert, &mut files.key] {
+            *path = folder.join(&*path).to_string_lossy().into_owned();
+        }
+    }
     let (secrets, missing) = Secrets::read(&checked.config, &|name| environment.get(name).map(str::to_owned));
     let (warnings, files) = (checked.warnings, checked.files);
     Ok(Loaded { config: Arc::new(checked.config), warnings, files, secrets, missing })
@@ -165,6 +171,22 @@ mod tests {
         fs::write(&path, "x".repeat(MAX_FILE_LEN * 2)).expect("the file can be written");
         let text = Disk.read(&path.to_string_lossy()).expect("it can be read");
         assert_eq!(text.len(), MAX_FILE_LEN + 1);
+    }
+
+    #[test]
+    fn takes_the_files_of_a_listener_relative_to_the_main_file() {
+        let folder = folder(&["tidegate.yaml", "routes/a.yaml"]);
+        let main = folder.path().join("tidegate.yaml");
+        let text = "listeners: [{ address: '127.0.0.1:0', tls: { cert: { file: tls/cert.pem }, key: { file: /etc/key.pem } } }]\n\
+                    routes: routes/*.yaml\n";
+        let route = "route: a\npath: /a\ntargets: { s: { url: 'https://s.example.com' } }\n\
+                     steps: [{ id: put, request: PUT /f, target: s, body: file, expect: 2xx }]\n";
+        fs::write(&main, text).expect("it can be written");
+        fs::write(folder.path().join("routes/a.yaml"), route).expect("it can be written");
+        let loaded = load(&main).unwrap_or_else(|report| panic!("{report}"));
+        let tls = loaded.config.listeners[0].tls.as_ref().expect("it speaks TLS");
+        assert_eq!(tls.cert, folder.path().join("tls/cert.pem").to_string_lossy());
+        assert_eq!(tls.key, "/etc/key.pem");
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub(super) async fn accept(bound: Bound, listening: Arc<Listening>) {
     loop {
         let accepted = tokio::select! {
             biased;
-            () = listening.draining.cancelled() => return,
+            () = listening.draining.cancelled() => return take_waiting(&bound, &listening),
             accepted = bound.socket.accept() => accepted,
         };
         match accepted {
@@ -84,6 +84,18 @@ pub(super) async fn accept(bound: Bound, listening: Arc<Listening>) {
                 tracing::warn!(%error, listener = %bound.address, "cannot accept connections");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
+        }
+    }
+}
+
+/// Takes the connections that wait in the kernel: their clients think them open, and closing the socket would reset them.
+fn take_waiting(bound: &Bound, listening: &Arc<Listening>) {
+    let socket = SockRef::from(&bound.socket);
+    for _ in 0..BACKLOG {
+        let Ok((stream, peer)) = socket.accept() else { return };
+        let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream.into()));
+        if let (Ok(stream), Some(peer)) = (stream, peer.as_socket()) {
+            take(stream, peer, bound, listening);
         }
     }
 }

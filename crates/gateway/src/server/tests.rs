@@ -375,6 +375,34 @@ async fn drain_lets_uploads_finish_and_tells_open_connections() {
 }
 
 #[tokio::test]
+async fn drain_tells_an_http2_connection_and_sends_it_away() {
+    let release = Arc::new(Notify::new());
+    let listeners = vec![Listener { address: LOCAL, tls: None, http2: true }];
+    let gateway = start_with(Config { listeners, ..config() }, holding(Arc::clone(&release)));
+    let mut uploading = connect(&gateway).await;
+    uploading.write_all(GET).await.expect("the request can be sent");
+    eventually(|| gateway.app().uploads.len() == 1).await;
+    let io = TokioIo::new(connect(&gateway).await);
+    let (mut client, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await.expect("the gateway speaks HTTP/2");
+    let driving = tokio::spawn(connection);
+
+    let meanwhile = async {
+        gateway.app().draining.cancelled().await;
+        let request = Request::get("http://gateway/").body(Full::<Bytes>::default()).expect("a sound request");
+        let answer =
+            timeout(PATIENCE, client.send_request(request)).await.expect("an answer comes").expect("an answer");
+        assert!(!answer.headers().contains_key(http::header::CONNECTION), "HTTP/2 knows no such field");
+        let told = answer.into_body().collect().await.expect("a body").to_bytes();
+        assert_eq!(told, "draining");
+        timeout(PATIENCE, driving).await.expect("the gateway closes").expect("no panic").expect("it closes properly");
+        release.notify_one();
+    };
+    let (report, ()) = tokio::join!(gateway.drain(PATIENCE), meanwhile);
+    assert!(report.lost_nothing(), "{report:?}");
+}
+
+#[tokio::test]
 async fn drain_aborts_what_outlives_the_grace_time_and_waits_for_what_that_began() {
     let gateway = start_with(config(), holding(Arc::default()));
     let mut uploading = connect(&gateway).await;
