@@ -113,7 +113,7 @@ async fn prepare_and_transfer(
         let prepared = steps::prepare(begun, around).await?;
         match transfer::stream(prepared, &mut leftover, file, verify, around).await {
             Streamed::Done(transferred) => return Ok(*transferred),
-            Streamed::Again(again) => begun = again,
+            Streamed::Again(again) => begun = *again,
         }
     }
 }

@@ -116,12 +116,14 @@ async fn send_all(app: Arc<App>, route: Arc<str>, requests: Vec<UndoRequest>) ->
 async fn send_one(app: &App, undo: &UndoRequest) -> bool {
     for attempt in 1..=ATTEMPTS {
         let request = StepRequest { attempt, ..undo.request.clone() };
-        if let Ok(answer) = app.upstreams.send(&request, None).await {
-            if undo.statuses.iter().any(|(low, high)| (*low..=*high).contains(&answer.status)) {
-                return true;
-            }
+        if let Ok(answer) = app.upstreams.send(&request, None).await
+            && undo.statuses.iter().any(|(low, high)| (*low..=*high).contains(&answer.status))
+        {
+            return true;
         }
-        tokio::time::sleep(PAUSE).await;
+        if attempt < ATTEMPTS {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
     false
 }

@@ -8,6 +8,7 @@ pub mod check;
 pub mod config;
 pub mod diagnostics;
 pub mod egress;
+pub mod explain;
 pub mod expr;
 pub mod failure;
 pub mod plan;

@@ -110,3 +110,81 @@ pub fn is_well_encoded(text: &str) -> bool {
             && digits.next().is_some_and(|digit| digit.is_ascii_hexdigit())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Environment, Source, load};
+
+    struct OneRoute(String);
+
+    impl Source for OneRoute {
+        fn read(&self, path: &str) -> Result<String, String> {
+            Ok(if path == "main" { "routes: [route]".to_owned() } else { self.0.clone() })
+        }
+        fn glob(&self, _relative_to: &str, pattern: &str) -> Result<Vec<String>, String> {
+            Ok(vec![pattern.to_owned()])
+        }
+    }
+
+    fn routes(path: &str) -> Vec<Arc<Route>> {
+        let yaml = format!(
+            "route: r\npath: {path}\ntargets: {{ t: {{ url: https://example.com, chunked: true }} }}\nsteps:\n  - id: s\n    request: PUT /x\n    target: t\n    body: file\n"
+        );
+        load("main", &OneRoute(yaml), &Environment::default()).unwrap_or_else(|report| panic!("{report}")).config.routes
+    }
+
+    /// What a request to `r` comes to: name, captures, or why not.
+    fn outcome(pattern: &str, method: &str, path: &str) -> String {
+        let method = method.parse().expect("a method");
+        match route(&routes(pattern), &method, path) {
+            Routing::Found(found) => {
+                let captures: Vec<_> = found.captures.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let name = found.name.map(|name| String::from_utf8_lossy(&name).into_owned());
+                format!("{} {}", name.unwrap_or_else(|| "-".to_owned()), captures.join(","))
+            }
+            Routing::NoSuchRoute => "none".to_owned(),
+            Routing::WrongMethod { allow, .. } => format!("allow {allow}"),
+            Routing::BrokenEncoding => "broken".to_owned(),
+        }
+    }
+
+    #[test]
+    fn routes_by_path_and_method() {
+        for (pattern, method, path, expected) in [
+            ("/a/b", "POST", "/a/b", "- "),
+            ("/a/b", "PUT", "/a/b/red%20pixel.png", "red pixel.png "),
+            ("/a/b", "PUT", "/a/b", "allow POST"),
+            ("/a/b", "POST", "/a/b/name", "allow PUT"),
+            ("/a/b", "GET", "/a/b", "allow POST"),
+            ("/a/b", "PUT", "/a/b/", "none"),
+            ("/a/b", "POST", "/a/b/", "none"),
+            ("/a/b", "PUT", "/a/b/x/y", "none"),
+            ("/a/b", "POST", "/a", "none"),
+            ("/a/b", "POST", "/a/B", "none"),
+            ("/a/b", "POST", "//a/b", "none"),
+            ("/a/b", "POST", "/%61/b", "- "),
+            ("/a/b", "PUT", "/a/b/%zz", "broken"),
+            ("/a/b", "PUT", "/a/b/x%2", "broken"),
+            // An encoded slash stays in its segment: the name is refused later.
+            ("/a/b", "PUT", "/a/b/x%2Fy", "x/y "),
+            ("/{site}/b", "POST", "/acme/b", "- site=acme"),
+            ("/{site}/b", "PUT", "/acme/b/n", "n site=acme"),
+            ("/{site}/b", "POST", "//b", "none"),
+            ("/s/{bucket}/{key...}", "PUT", "/s/b1/x/y/z.bin", "z.bin bucket=b1,key=x/y/z.bin"),
+            ("/s/{bucket}/{key...}", "POST", "/s/b1/z.bin", "z.bin bucket=b1,key=z.bin"),
+            ("/s/{bucket}/{key...}", "PUT", "/s/b1/", "none"),
+            ("/s/{bucket}/{key...}", "GET", "/s/b1/z", "allow PUT, POST"),
+        ] {
+            assert_eq!(outcome(pattern, method, path), expected, "{method} {path} at {pattern}");
+        }
+    }
+
+    #[test]
+    fn never_panics_on_any_path() {
+        proptest::proptest!(|(path in "\\PC*", method in "[A-Z]{1,7}")| {
+            let routes = routes("/s/{bucket}/{key...}");
+            let _any = route(&routes, &method.parse().expect("letters are a method"), &path);
+        });
+    }
+}

@@ -226,3 +226,115 @@ pub(crate) fn checked_name(name: &[u8]) -> Result<FileName, Failure> {
 fn malformed(detail: impl Into<String>) -> Failure {
     Failure::new(Problem::MalformedRequest, detail)
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn head(request: http::request::Builder) -> Parts {
+        request.body(()).expect("a request").into_parts().0
+    }
+
+    fn plain() -> http::request::Builder {
+        Request::put("/a/b").header("host", "gateway.example")
+    }
+
+    fn problem_of<T>(result: Result<T, Failure>) -> Option<&'static str> {
+        result.err().map(|failure| failure.problem.name())
+    }
+
+    #[test]
+    fn refuses_heads_that_two_servers_could_read_in_two_ways() {
+        let long = format!("/{}", "a".repeat(MAX_TARGET));
+        let cases = [
+            ("plain", plain(), None),
+            ("with length", plain().header("content-length", "3"), None),
+            ("chunked", plain().header("transfer-encoding", "chunked"), None),
+            ("expecting", plain().header("expect", "100-Continue"), None),
+            ("identity", plain().header("content-encoding", "identity"), None),
+            (
+                "both framings",
+                plain().header("content-length", "3").header("transfer-encoding", "chunked"),
+                Some("malformed-request"),
+            ),
+            ("no host", Request::put("/a/b"), Some("malformed-request")),
+            ("two hosts", plain().header("host", "gateway.example"), Some("malformed-request")),
+            ("user in host", Request::put("/a").header("host", "a@b"), Some("malformed-request")),
+            ("path in host", Request::put("/a").header("host", "b/c"), Some("malformed-request")),
+            ("empty host", Request::put("/a").header("host", ""), Some("malformed-request")),
+            (
+                "other target",
+                Request::put("http://other/a").header("host", "gateway.example"),
+                Some("malformed-request"),
+            ),
+            (
+                "twice chunked",
+                plain().header("transfer-encoding", "chunked").header("transfer-encoding", "chunked"),
+                Some("coding-not-supported"),
+            ),
+            ("gzip, chunked", plain().header("transfer-encoding", "gzip, chunked"), Some("coding-not-supported")),
+            (
+                "1.0 chunked",
+                plain().version(Version::HTTP_10).header("transfer-encoding", "chunked"),
+                Some("malformed-request"),
+            ),
+            ("gzip content", plain().header("content-encoding", "gzip"), Some("coding-not-supported")),
+            ("unknown expectation", plain().header("expect", "200-ok"), Some("expectation-unknown")),
+            ("long target", Request::put(long).header("host", "h"), Some("target-too-long")),
+        ];
+        for (name, request, expected) in cases {
+            assert_eq!(problem_of(check(&head(request))), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn takes_only_plain_decimal_sizes() {
+        for (value, expected) in [
+            ("0", Some(0)),
+            ("12", Some(12)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("+1", None),
+            ("-1", None),
+            ("1 ", Some(1)),
+            ("", None),
+            ("0x1", None),
+            ("1,1", None),
+        ] {
+            let parts = head(plain().header(UPLOAD_LENGTH, value));
+            assert_eq!(
+                announced_sizes(&parts.headers).ok().and_then(|sizes| sizes.upload_length),
+                expected,
+                "{value:?}"
+            );
+        }
+        let twice = head(plain().header(UPLOAD_LENGTH, "1").header(UPLOAD_LENGTH, "1"));
+        assert_eq!(problem_of(announced_sizes(&twice.headers)), Some("malformed-request"));
+    }
+
+    #[test]
+    fn decodes_the_query_once() {
+        let pairs = query_pairs(Some("a=1&b=x+y%2B%26&&c&a=2")).expect("it is well-formed");
+        let expected = [("a", "1"), ("b", "x y+&"), ("c", ""), ("a", "2")];
+        assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(problem_of(query_pairs(Some("a=%4"))), Some("malformed-request"));
+        assert_eq!(problem_of(query_pairs(Some("a=%ff"))), Some("malformed-request"));
+    }
+
+    #[test]
+    fn takes_the_name_from_the_path_then_the_field_then_the_query() {
+        let named =
+            head(plain().header("content-disposition", "attachment; filename=\"x.png\"; filename*=UTF-8''y%20z.png"));
+        let name = |path: Option<&[u8]>, query| {
+            file_name(&named.headers, path, query).map(|name| name.map(|name| name.as_str().to_owned()))
+        };
+        assert_eq!(name(Some(b"p.png"), None).ok().flatten().as_deref(), Some("p.png"));
+        assert_eq!(name(None, None).ok().flatten().as_deref(), Some("y z.png"));
+        assert_eq!(name(None, Some("y z.png")).ok().flatten().as_deref(), Some("y z.png"));
+        assert_eq!(problem_of(name(None, Some("other.png"))), Some("malformed-request"));
+        assert_eq!(problem_of(name(Some(b"a/b"), None)), Some("name-refused"));
+        assert_eq!(problem_of(name(Some(b"\xff"), None)), Some("name-refused"));
+    }
+}

@@ -69,11 +69,11 @@ fn read_raw<'a>(
     let mut params = head::query_pairs(request.uri.query())?;
     let named_in_query = take_filename(&mut params)?;
     let name = head::file_name(headers, named_in_path, named_in_query.as_deref())?;
-    if let (Some(content), Some(upload)) = (sizes.content_length, sizes.upload_length) {
-        if content != upload {
-            let detail = format!("Content-Length says {content} bytes, Upload-Length says {upload}");
-            return Err(Failure::new(Problem::LengthMismatch, detail));
-        }
+    if let (Some(content), Some(upload)) = (sizes.content_length, sizes.upload_length)
+        && content != upload
+    {
+        let detail = format!("Content-Length says {content} bytes, Upload-Length says {upload}");
+        return Err(Failure::new(Problem::LengthMismatch, detail));
     }
     let size = sizes.content_length.or(sizes.upload_length);
     let declared_type = head::content_type(headers)?;

@@ -23,7 +23,7 @@ pub(crate) enum Streamed {
     /// It worked.
     Done(Box<FileArrived>),
     /// The run is asked what comes next: a learned URL had expired, or the transfer failed and perhaps a fresh dial helps.
-    Again(Begun),
+    Again(Box<Begun>),
 }
 
 /// What one attempt leaves to the next.
@@ -60,13 +60,13 @@ pub(crate) async fn stream(
         }
         TransferEnd::Stale { replay } => {
             *leftover = Leftover { replay, fresh_connection: leftover.fresh_connection };
-            Streamed::Again(begun)
+            Streamed::Again(Box::new(begun))
         }
         TransferEnd::Failed { trouble, stage, replay } => {
             attempt.end(status_of(&trouble));
             *leftover = Leftover { replay, fresh_connection: stage == TransferStage::Replayable };
             begun.not_transferred(trouble, stage);
-            Streamed::Again(begun)
+            Streamed::Again(Box::new(begun))
         }
     }
 }

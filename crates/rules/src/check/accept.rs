@@ -22,21 +22,20 @@ pub(super) fn read(node: Option<&Node>, text: &str, problems: &mut Problems) -> 
 }
 
 fn sizes(fields: Fields<'_>, problems: &mut Problems) -> Option<SizeLimits> {
-    let min = fields.read_optional("min", parse_size)?;
-    let max = fields.read_optional("max", parse_size)?;
-    check_bound(min, max, fields.get("max"), problems);
+    let (min, max) = (fields.read_optional("min", parse_size), fields.read_optional("max", parse_size));
+    check_bound(min.flatten(), max.flatten(), fields.get("max"), problems);
     let mut by_type = Vec::new();
     for entry in fields.get("by-type").map(Node::entries).unwrap_or_default() {
         let limit = entry.value.text().and_then(|text| parse_size(text).ok());
-        check_bound(min, limit, Some(&entry.value), problems);
+        check_bound(min.flatten(), limit, Some(&entry.value), problems);
         match media_range(&entry.key) {
-            Ok((kind, subtype)) => by_type.push((TypePattern { kind, subtype }, limit?)),
+            Ok((kind, subtype)) => by_type.extend(limit.map(|limit| (TypePattern { kind, subtype }, limit))),
             Err(complaint) => {
                 problems.error(entry.key_span, complaint.message).maybe_hint(complaint.hint);
             }
         }
     }
-    Some(SizeLimits { min, max, by_type })
+    Some(SizeLimits { min: min?, max: max?, by_type })
 }
 
 fn check_bound(min: Option<u64>, max: Option<u64>, node: Option<&Node>, problems: &mut Problems) {
@@ -108,11 +107,9 @@ fn extension_list(node: Option<&Node>, problems: &mut Problems) -> Vec<String> {
 }
 
 fn names(fields: Fields<'_>, text: &str, problems: &mut Problems) -> Option<NameRules> {
+    let pattern = fields.get("pattern").map(|node| regex(node, text, problems, ToOwned::to_owned));
     let max_bytes = fields.read("max-bytes", |text| integer(text, 1, 255))?;
-    let pattern = match fields.get("pattern") {
-        Some(node) => Some(regex(node, text, problems, ToOwned::to_owned)?),
-        None => None,
-    };
+    let pattern = pattern.map_or(Some(None), |pattern| pattern.map(Some))?;
     Some(NameRules { max_bytes: usize::try_from(max_bytes).ok()?, pattern })
 }
 

@@ -5,9 +5,10 @@ use super::names::Time;
 use super::rule::RuleCheck;
 use super::tree::Streams;
 use crate::config::{Body, FormItem};
+use crate::expr::Template;
 use crate::schema::table::body::FIELDS;
 use crate::schema::values::boolean;
-use crate::source::{Node, Span};
+use crate::source::{Entry, Node, Span, Value};
 
 impl RuleCheck<'_> {
     /// Reads the body of a step (or, with `file` false, of an undo), and where the file streams in it.
@@ -87,7 +88,9 @@ impl RuleCheck<'_> {
 
 /// Where a step's body holds the file, if it does.
 pub(super) fn file_place(step: &Node) -> Option<Span> {
-    if let Some(body) = step.entry("body").filter(|entry| entry.value.text() == Some("file")) {
+    // A body that cannot be used, or not yet, was meant to hold the file.
+    let meant = |entry: &&Entry| entry.value.text() == Some("file") || matches!(entry.value.value, Value::Unusable);
+    if let Some(body) = step.entry("body").filter(meant).or_else(|| step.entry("s3")) {
         return Some(Span::new(body.key_span.start, body.value.span.end));
     }
     let parts = step.get("form").map(Node::items).unwrap_or_default();
@@ -99,8 +102,10 @@ pub(super) fn file_place(step: &Node) -> Option<Span> {
 
 fn streaming(node: &Node) -> Option<Span> {
     if let Some(text) = node.text() {
-        let template = crate::expr::Template::parse(text).ok()?;
-        return template.stream().map(|_| node.span);
+        // What does not compile is reported elsewhere; here only the author's intent counts.
+        let streams =
+            Template::parse(text).map_or(text.contains("file.base64"), |template| template.stream().is_some());
+        return streams.then_some(node.span);
     }
     node.items().iter().chain(node.entries().iter().map(|entry| &entry.value)).find_map(streaming)
 }

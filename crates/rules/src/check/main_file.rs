@@ -19,6 +19,8 @@ const HEAD_SIZES: std::ops::RangeInclusive<u64> = (1 << 10)..=(1 << 20);
 /// Words for the log level; other texts are filters.
 const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
+const LEVEL_HINT: &str = "write `error`, `warn`, `info`, `debug` or `trace`, or a filter such as `info,gateway=debug`";
+
 /// What the main file says beside its routes.
 pub(super) struct MainFile {
     pub(super) listeners: Vec<Listener>,
@@ -148,17 +150,16 @@ fn timeouts(fields: Fields<'_>) -> Option<Timeouts> {
 }
 
 fn log(fields: Fields<'_>, problems: &mut Problems) -> Option<Log> {
+    let level = fields.text("level")?;
+    let is_filter = level.contains(['=', ',']);
+    if let (Some(node), false) = (fields.get("level"), LEVELS.contains(&level.as_str()) || is_filter) {
+        let hint = did_you_mean(&level, LEVELS).unwrap_or_else(|| LEVEL_HINT.to_owned());
+        problems.error(node.span, "there is no such log level").hint(hint);
+    }
     let format = match fields.text("format")?.as_str() {
         "pretty" => LogFormat::Pretty,
         "json" => LogFormat::Json,
         _ => LogFormat::Auto,
     };
-    let level = fields.text("level")?;
-    if let (Some(node), false) = (fields.get("level"), LEVELS.contains(&level.as_str()) || level.contains(['=', ','])) {
-        let hint = did_you_mean(&level, LEVELS).unwrap_or_else(|| {
-            "write `error`, `warn`, `info`, `debug` or `trace`, or a filter such as `info,gateway=debug`".to_owned()
-        });
-        problems.error(node.span, "there is no such log level").hint(hint);
-    }
     Some(Log { format, level })
 }

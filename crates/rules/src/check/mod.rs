@@ -118,7 +118,7 @@ impl<'s> Load<'s> {
         let text = match self.source.read(path) {
             Ok(text) => text,
             Err(error) => {
-                problems.error(Span::default(), format!("this file cannot be read: {error}"));
+                problems.error(Span::default(), format!("this file cannot be read: {error}")).hint("it is named by `--config` or by `routes` in the main file; names of routes are relative to that file");
                 self.texts.push((path.into(), "".into()));
                 return None;
             }

@@ -83,6 +83,16 @@ pub(super) struct Names {
     pub(super) used: RefCell<Used>,
 }
 
+impl Names {
+    /// A transfer that may be skipped is reported as such; its answer counts as certain, so that the fault is told once.
+    pub(super) fn with_certain_transfer(mut self) -> Self {
+        if let Some(step) = self.transfer.and_then(|index| self.steps.get_mut(index)) {
+            step.when = None;
+        }
+        self
+    }
+}
+
 /// What a rule's expressions use.
 #[derive(Debug, Default)]
 pub(super) struct Used {

@@ -44,6 +44,7 @@ pub(super) fn read(
         detects: accept.as_ref().is_none_or(|accept| accept.types.detect != Detect::Ignore),
         used: std::cell::RefCell::default(),
     };
+    let names = names.with_certain_transfer();
     check_ids(file.get("steps"), problems);
     let mut check = RuleCheck { text, names: &names, variables, problems };
     let targets = check.targets(file.get("targets"));

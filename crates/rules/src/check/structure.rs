@@ -55,14 +55,17 @@ impl Walk<'_, '_> {
     }
 
     fn wrong_kind(&mut self, node: &mut Node, shape: &Shape, place: &str) {
-        let found = match &node.value {
-            Value::List(_) => "a list",
-            Value::Map(_) => "a map",
-            _ if node.is_nothing() => "nothing",
-            _ => "text",
-        };
-        let span = if found == "nothing" { Span::new(node.span.start, node.span.start) } else { node.span };
-        self.problems.error(span, format!("{place} cannot be {found}")).hint(format!("write {}", shape.describe()));
+        let hint = format!("write {}", shape.describe());
+        if node.is_nothing() {
+            self.problems.error(Span::new(node.span.start, node.span.start), format!("{place} is empty")).hint(hint);
+        } else {
+            let found = match &node.value {
+                Value::List(_) => "a list",
+                Value::Map(_) => "a map",
+                Value::Scalar(_) | Value::Unusable => "text",
+            };
+            self.problems.error(node.span, format!("{place} cannot be {found}")).hint(hint);
+        }
         node.value = Value::Unusable;
     }
 
@@ -127,7 +130,10 @@ impl Walk<'_, '_> {
 
     fn missing_keys(&mut self, entries: &[Entry], object: &Object, span: Span) {
         for key in object.keys.iter().filter(|key| matches!(key.need, Need::Required)) {
-            if entries.iter().any(|entry| entry.key == key.name) {
+            // A misspelt key was reported with the right one as its hint.
+            let misspelt =
+                |entry: &Entry| object.key(&entry.key).is_none() && did_you_mean(&entry.key, [key.name]).is_some();
+            if entries.iter().any(|entry| entry.key == key.name || misspelt(entry)) {
                 continue;
             }
             let message = format!("{} needs `{}`", a(object.name), key.name);

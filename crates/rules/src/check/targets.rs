@@ -10,8 +10,11 @@ use crate::config::{Auth, ErrorRules, FileRefusal, HeaderItem, Target, TextOrSec
 use crate::expr::Template;
 use crate::schema::table::target::{CREDENTIALS, HEADER_AUTH, SIGV4, TARGET};
 use crate::schema::values::{boolean, parse_duration, parse_statuses};
-use crate::source::{Entry, Node, Style};
+use crate::source::{Entry, Node, Span, Style};
 use crate::url::{Origin, OriginPattern};
+
+const ALLOW_HINT: &str =
+    "write origins such as `https://storage.example.com` or `https://*.example.com`, separated by commas or spaces";
 
 impl RuleCheck<'_> {
     /// Reads the targets; one that cannot be used is left out after it was reported.
@@ -39,12 +42,13 @@ impl RuleCheck<'_> {
             self.problems
                 .error(entry.key_span, message)
                 .hint("give it a `url` to send paths to, or `allow` for URLs that are learned from answers");
+            return None;
         }
         let ca_file = fields.get("tls").and_then(|tls| tls.get("ca")?.get("file")?.text()).map(ToOwned::to_owned);
         Some(Target {
             name: entry.key.as_str().into(),
             origin: origin.map_or(Some(None), |origin| origin.map(Some))?,
-            allow,
+            allow: allow?,
             auth: auth.map_or(Some(None), |auth| auth.map(Some))?,
             headers,
             errors,
@@ -76,44 +80,43 @@ impl RuleCheck<'_> {
                     }
                     _ => "write scheme, host and perhaps a port, such as `https://api.example.com`".to_owned(),
                 };
-                self.origin_problem(node, "this is no URL of a target", &error.0, hint);
+                self.origin_problem(node, node.span, "this is no URL of a target", &error.0, &hint);
                 None
             }
         }
     }
 
-    fn allow(&mut self, node: Option<&Node>) -> Vec<OriginPattern> {
+    fn allow(&mut self, node: Option<&Node>) -> Option<Vec<OriginPattern>> {
         let mut patterns = Vec::new();
-        let Some(node) = node else { return patterns };
-        for item in node.one_or_more() {
-            let Some(text) = item.text() else { continue };
-            let words = text.split([',', ' ', '\t', '\n']).filter(|word| !word.is_empty());
-            for word in words {
+        let mut usable = true;
+        for item in node.map(Node::one_or_more).unwrap_or_default() {
+            let text = item.text()?;
+            for word in text.split([',', ' ', '\t', '\n']).filter(|word| !word.is_empty()) {
                 match OriginPattern::parse(word) {
                     Ok(pattern) => patterns.push(pattern),
                     Err(error) => {
-                        let hint = "write origins such as `https://storage.example.com` or `https://*.example.com`, separated by commas".to_owned();
-                        self.origin_problem(item, "this is no origin that URLs may have", &error.0, hint);
+                        let place = item.locate(self.text, text.find(word).unwrap_or_default(), word.len());
+                        self.origin_problem(item, place, "this is no origin that URLs may have", &error.0, ALLOW_HINT);
+                        usable = false;
                     }
                 }
             }
             if text.trim().is_empty() {
-                self.problems
-                    .error(item.span, "this allows nothing")
-                    .hint("name the origins at which answers may point, such as `https://*.amazonaws.com`");
+                self.problems.error(item.span, "this allows nothing").hint(ALLOW_HINT);
+                usable = false;
             }
         }
-        patterns
+        usable.then_some(patterns)
     }
 
     /// The reason may quote the text, so it is shown only where the text stands in the file.
-    fn origin_problem(&mut self, node: &Node, message: &str, reason: &str, hint: String) {
+    fn origin_problem(&mut self, node: &Node, place: Span, message: &str, reason: &str, hint: &str) {
         let computed = node.as_scalar().is_some_and(|scalar| scalar.style == Style::Computed);
         if computed {
             let problem = self.problems.error(node.span, message);
             problem.label("this gives a value that cannot be used").hint("look at the variable's value: scheme, host and perhaps a port, without a path, such as `https://api.example.com`");
         } else {
-            self.problems.error(node.span, message).label(reason.to_owned()).hint(hint);
+            self.problems.error(place, message).label(reason).hint(hint);
         }
     }
 

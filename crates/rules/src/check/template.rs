@@ -4,6 +4,10 @@ use crate::diagnostics::Problems;
 use crate::expr::{Template, TemplateError};
 use crate::source::{Node, Span, Style};
 
+/// What to say where the compiler has no hint of its own.
+const GRAMMAR_HINT: &str = "an expression has names (`create.json.id`), texts in quotes, numbers, `+ - * / ~`, comparisons, \
+    `and`, `or`, `not`, `in`, `is`, `a if b else c`, and filters (`| lower`)";
+
 /// Compiles a scalar.
 pub(super) fn compile(node: &Node, text: &str, problems: &mut Problems) -> Option<Template> {
     let scalar = node.as_scalar()?;
@@ -32,8 +36,8 @@ pub(super) fn compile_part(
 
 fn report(node: &Node, offset: usize, error: &TemplateError, text: &str, problems: &mut Problems) {
     let span = node.locate(text, offset.saturating_add(error.offset), error.len);
-    let hint = comment_hint(node, text).or_else(|| error.hint.clone());
-    problems.error(span, error.message.clone()).maybe_hint(hint);
+    let hint = comment_hint(node, text).or_else(|| error.hint.clone()).unwrap_or_else(|| GRAMMAR_HINT.to_owned());
+    problems.error(span, error.message.clone()).hint(hint);
 }
 
 /// An expression that a ` #` cut off: YAML took the rest for a comment.

@@ -11,3 +11,6 @@ pub use problem::{Problem, Problems, Severity};
 pub use render::Colours;
 pub use report::Report;
 pub(crate) use suggest::{did_you_mean, listing};
+
+#[cfg(test)]
+mod tests;

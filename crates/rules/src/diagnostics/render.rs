@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, normalize_untrusted_str};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet, normalize_untrusted_str};
 
 use super::{Problem, Report, Severity};
 use crate::source::Span;
@@ -36,7 +36,13 @@ fn group<'a>(report: &'a Report, problem: &'a Problem) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = level.primary_title(normalize_untrusted_str(&problem.message)).element(snippet(report, problem));
+    let group = level.primary_title(normalize_untrusted_str(&problem.message));
+    // A file that could not be read has no line to show.
+    let mut group = if report.source(&problem.file).is_empty() {
+        group.element(Origin::path(problem.file.as_ref()))
+    } else {
+        group.element(snippet(report, problem))
+    };
     for related in problem.related.iter().filter(|related| related.file != problem.file) {
         let source = report.source(&related.file);
         let annotation = AnnotationKind::Context.span(visible(source, related.span)).label(related.label.as_str());
@@ -71,5 +77,10 @@ fn summary(report: &Report) -> String {
     };
     let parts: Vec<_> =
         [count(report.errors(), "error"), count(report.warnings(), "warning")].into_iter().flatten().collect();
-    if parts.is_empty() { String::new() } else { format!("{}\n", parts.join(", ")) }
+    let hidden = report.errors() + report.warnings() - report.problems().len();
+    match (parts.is_empty(), hidden) {
+        (true, _) => String::new(),
+        (false, 0) => format!("{}\n", parts.join(", ")),
+        (false, hidden) => format!("{}, of which {hidden} are not shown\n", parts.join(", ")),
+    }
 }

@@ -9,11 +9,16 @@ use super::render::{self, Colours};
 use super::{Problem, Severity};
 use crate::source::Span;
 
+/// Problems that are kept. Who has more has one that causes the others; the counts stay exact.
+const MAX_PROBLEMS: usize = 500;
+
 /// Every problem of a configuration: files in the order they were read, problems in the order of their places.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
     sources: Vec<(Arc<str>, Arc<str>)>,
     problems: Vec<Problem>,
+    errors: usize,
+    warnings: usize,
 }
 
 impl Report {
@@ -23,10 +28,13 @@ impl Report {
         let position = |file: &Arc<str>| sources.iter().position(|(name, _)| name == file);
         problems.sort_by_key(|problem| (position(&problem.file), problem.span));
         problems.dedup();
-        Self { sources, problems }
+        let errors = problems.iter().filter(|problem| problem.severity == Severity::Error).count();
+        let warnings = problems.len() - errors;
+        problems.truncate(MAX_PROBLEMS);
+        Self { sources, problems, errors, warnings }
     }
 
-    /// The problems in order.
+    /// The problems in order; of very many, the first 500.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -41,13 +49,13 @@ impl Report {
     /// How many problems forbid the use of the configuration.
     #[must_use]
     pub fn errors(&self) -> usize {
-        self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+        self.errors
     }
 
     /// How many do not.
     #[must_use]
     pub fn warnings(&self) -> usize {
-        self.problems.len() - self.errors()
+        self.warnings
     }
 
     /// The report for people: each problem with its source line, a caret and a hint.

@@ -8,7 +8,7 @@ pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = 
         candidates.into_iter().map(|candidate| (strsim::damerau_levenshtein(&fold(candidate), &folded), candidate));
     let (distance, best) = scored.min_by_key(|(distance, _)| *distance)?;
     // One slip in a short word, two in a longer one: more would be guessing.
-    let allowed = if folded.chars().count() < 5 { 1 } else { 2 };
+    let allowed = if folded.chars().count() < 6 { 1 } else { 2 };
     (distance <= allowed).then(|| format!("did you mean `{best}`?"))
 }
 

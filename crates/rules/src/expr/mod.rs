@@ -131,6 +131,12 @@ impl Template {
         &self.references
     }
 
+    /// Whether any answer is looked at, be it with a default.
+    pub(crate) fn uses_answers(&self) -> bool {
+        let of_piece = |piece: &Piece| matches!(piece, Piece::Expression(expression) if expression.uses_answers());
+        self.pieces.iter().any(of_piece)
+    }
+
     /// How the file streams here, if it does.
     pub fn stream(&self) -> Option<Encoding> {
         self.pieces.iter().find_map(|piece| match piece {
@@ -233,6 +239,11 @@ impl Expression {
     /// The step whose answer this hangs on, if any.
     pub(crate) fn answer_of(&self) -> Option<String> {
         self.step(None)
+    }
+
+    /// Whether any answer is looked at, be it with a default.
+    pub(crate) fn uses_answers(&self) -> bool {
+        self.chains.iter().any(|chain| step_of(chain).is_some())
     }
 
     /// The source between the braces.

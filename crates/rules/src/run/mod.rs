@@ -9,6 +9,7 @@ mod facts;
 mod headers;
 mod judge;
 mod machine;
+mod preview;
 mod request;
 mod retry;
 mod seed;
@@ -32,6 +33,7 @@ use crate::url::Url;
 pub use facts::Facts;
 pub(crate) use facts::{FileFacts, UploadFacts, algorithm};
 pub use machine::Run;
+pub(crate) use preview::{BodyLengths, body_lengths};
 pub(crate) use trouble::{failure_of, too_large, too_small};
 
 /// Two clocks: wall time for signatures and expiry, monotonic time (since any fixed point) for polling and retries.
@@ -247,6 +249,9 @@ pub struct UndoRequest {
     /// Whether its success means that the file does not exist upstream any more.
     pub removes_file: bool,
 }
+
+#[cfg(test)]
+pub(crate) use tests::flows::{example as example_offer, shipped as shipped_route};
 
 #[cfg(test)]
 mod tests;

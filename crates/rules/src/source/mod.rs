@@ -13,3 +13,6 @@ pub use tree::{Entry, Node, Scalar, Span, Style, Value};
 
 /// The largest file in bytes. The longest rule in use has a few kilobytes.
 pub const MAX_FILE_LEN: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests;

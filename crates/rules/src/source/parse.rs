@@ -35,7 +35,10 @@ pub fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
         }
     }
     if builder.root.is_none() {
-        builder.problems.error(Span::default(), "the file is empty");
+        builder
+            .problems
+            .error(Span::default(), "the file is empty")
+            .hint("write a route into it, or remove it from `routes`");
     }
     builder.root
 }
@@ -66,6 +69,8 @@ impl Builder<'_, '_> {
             Event::DocumentStart(..) => self.begin_document(span),
             Event::Scalar(text, style, anchor, tag) => {
                 let style = self.style(style, tag.as_deref(), span);
+                // The parser says `~` where nothing stands.
+                let text = if span.start == span.end && style == Style::Plain { "".into() } else { text };
                 let node = Node { span, value: Value::Scalar(Scalar { text: text.into_owned(), style }) };
                 self.finish(node, anchor, 1)
             }
@@ -167,14 +172,8 @@ impl Builder<'_, '_> {
 
     fn syntax_error(&mut self, error: &granit_parser::ScanError) {
         let at = offset(self.text, error.marker()).min(self.text.len());
-        let line_start = self.text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
-        let line = self.text.get(line_start..at).unwrap_or_default();
-        let (message, hint) = syntax::explain(error.kind(), line);
-        let next = self.text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-        let problem = self.problems.error(Span::new(at, at + next), message);
-        if let Some(hint) = hint {
-            problem.hint(hint);
-        }
+        let (message, hint) = syntax::explain(error.kind(), self.text, at);
+        self.problems.error(syntax::place(error.kind(), self.text, at), message).hint(hint);
     }
 }
 

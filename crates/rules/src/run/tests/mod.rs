@@ -1,7 +1,7 @@
 //! Whole runs with canned answers: what is sent, in which order, and how each end looks.
 
 mod building;
-mod flows;
+pub(crate) mod flows;
 mod judging;
 mod repeating;
 mod transferring;

@@ -1,0 +1,42 @@
+use crate::run::{example_offer, shipped_route};
+
+use super::*;
+
+fn explained(name: &str, params: &[(&str, &str)]) -> String {
+    let offer = example_offer("red pixel.png", Some(70), params);
+    explain(&shipped_route(name), offer).unwrap_or_else(|failure| panic!("{}", failure.detail)).to_string()
+}
+
+#[test]
+fn shows_a_learned_form_with_what_only_the_answer_tells() {
+    insta::assert_snapshot!(explained("kustomer-media", &[]));
+}
+
+#[test]
+fn shows_exact_lengths_of_base64_inside_json() {
+    insta::assert_snapshot!(explained("klinkcx-file", &[("is_private", "true")]));
+}
+
+#[test]
+fn shows_signed_calls_polling_and_undo() {
+    insta::assert_snapshot!(explained(
+        "amazon-connect-file",
+        &[("associated_resource_arn", "arn:x"), ("wait", "true")]
+    ));
+}
+
+#[test]
+fn tells_the_refusal_that_the_upload_would_meet() {
+    let offer = example_offer("a.exe", Some(70), &[]);
+    let failure = explain(&shipped_route("kustomer-media"), offer).expect_err("refused");
+    assert_eq!(failure.problem, crate::failure::Problem::ExtensionRefused);
+}
+
+#[test]
+fn no_secret_is_shown() {
+    for name in ["kustomer-media", "flowkiwi-media", "klinkcx-file", "teamwork-desk-file"] {
+        let shown = explained(name, &[]);
+        assert!(shown.contains("Authorization: Bearer ***"), "{shown}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
+}
