@@ -1,5 +1,6 @@
 //! A route's file → [`Route`].
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use wire::digest::{Algorithm, DigestSet};
@@ -11,7 +12,7 @@ use super::rule::RuleCheck;
 use super::steps::{Targets, find_transfer};
 use super::variables::Variables;
 use super::{accept, needs, params, path};
-use crate::config::{Detect, Param, Route, Step};
+use crate::config::{Accept, Detect, Param, PathPattern, Route, Step};
 use crate::diagnostics::Problems;
 use crate::schema::ROUTE;
 use crate::source::{Node, Span};
@@ -34,17 +35,7 @@ pub(super) fn read(
     let path = file.get("path").and_then(|node| path::read(node, text, problems));
     let params = params::read(file.get("params"), text, problems);
     let accept = accept::read(file.get("accept"), text, problems);
-    let requires_digest = file.texts("require").iter().any(|word| word == "digest");
-    let names = Names {
-        params: declared_params(&file, &params),
-        captures: path.as_ref().map(path::captures).unwrap_or_default(),
-        steps: step_names(file.get("steps")),
-        transfer: find_transfer(file.get("steps"), root, problems),
-        requires_digest,
-        detects: accept.as_ref().is_none_or(|accept| accept.types.detect != Detect::Ignore),
-        used: std::cell::RefCell::default(),
-    };
-    let names = names.with_certain_transfer();
+    let names = names(&file, path.as_ref(), &params, accept.as_ref(), find_transfer(file.get("steps"), root, problems));
     check_ids(file.get("steps"), problems);
     let mut check = RuleCheck { text, names: &names, variables, problems };
     let targets = check.targets(file.get("targets"));
@@ -59,12 +50,12 @@ pub(super) fn read(
     let (accept, steps) = (accept?, steps?);
     let transfer = names.transfer?;
     let needs = needs::derive(&names, &accept, &steps, transfer);
-    let used = names.used.into_inner();
+    let used = names.used.take();
     let route = Route {
         name: file.text("route")?.as_str().into(),
         path: path?,
         description: file.text("description"),
-        require_digest: requires_digest,
+        require_digest: names.requires_digest,
         digests,
         params,
         accept,
@@ -77,6 +68,26 @@ pub(super) fn read(
     };
     let span = |key: &str| file.get(key).map(|node| node.span).unwrap_or_default();
     Some(CheckedRoute { route, name_span: span("route"), path_span: span("path") })
+}
+
+/// Everything that the rule's expressions can name.
+fn names(
+    file: &Fields<'_>,
+    path: Option<&PathPattern>,
+    params: &[Param],
+    accept: Option<&Accept>,
+    transfer: Option<usize>,
+) -> Names {
+    let names = Names {
+        params: declared_params(file, params),
+        captures: path.map(path::captures).unwrap_or_default(),
+        steps: step_names(file.get("steps")),
+        transfer,
+        requires_digest: file.texts("require").iter().any(|word| word == "digest"),
+        detects: accept.is_none_or(|accept| accept.types.detect != Detect::Ignore),
+        used: RefCell::default(),
+    };
+    names.with_certain_transfer()
 }
 
 impl RuleCheck<'_> {

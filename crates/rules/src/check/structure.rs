@@ -180,13 +180,13 @@ impl Walk<'_, '_> {
     }
 
     fn leaf(&mut self, node: &mut Node, leaf: Leaf, place: &str) {
-        if node.is_nothing() && !matches!(leaf, Leaf::Literal) {
+        if node.is_nothing() && !matches!(leaf, Leaf::Literal | Leaf::Prose) {
             return self.wrong_kind(node, &Shape::Leaf(leaf), place);
         }
         let has_expression = node.text().is_some_and(|text| text.contains("${"));
         if has_expression && leaf.takes_variables() {
             self.variables.resolve(node, self.text, self.problems);
-        } else if has_expression && !matches!(leaf, Leaf::Literal | Leaf::Request | Leaf::Regex) {
+        } else if has_expression && !matches!(leaf, Leaf::Prose | Leaf::Request | Leaf::Regex) {
             self.problems
                 .error(node.span, format!("{place} cannot be computed"))
                 .hint(format!("write {}", leaf.describe()));

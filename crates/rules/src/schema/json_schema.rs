@@ -118,7 +118,9 @@ fn reference(object: &'static Object, definitions: &mut Definitions) -> Value {
 fn leaf(leaf: Leaf) -> Value {
     let schema = match leaf {
         // YAML reads an unquoted `404` or `no` as something else than text; the checker takes its characters.
-        Leaf::Text | Leaf::Literal | Leaf::StatusOrCode => json!({ "type": ["string", "number", "boolean"] }),
+        Leaf::Text | Leaf::Literal | Leaf::Prose | Leaf::StatusOrCode => {
+            json!({ "type": ["string", "number", "boolean"] })
+        }
         Leaf::Name => json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,62}$" }),
         Leaf::Identifier | Leaf::Variable => json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,62}$" }),
         Leaf::Bool => json!({ "type": "boolean" }),

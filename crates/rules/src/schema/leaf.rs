@@ -14,6 +14,8 @@ pub(crate) enum Leaf {
     Text,
     /// Any text, taken literally.
     Literal,
+    /// Text for people; whatever stands in it means itself.
+    Prose,
     /// A name for metrics and messages.
     Name,
     /// A name that expressions can use: letters, digits, `_`.
@@ -75,7 +77,7 @@ impl Leaf {
     /// In words, with an article and an example.
     pub(crate) fn describe(self) -> String {
         match self {
-            Self::Text | Self::Literal => "text".to_owned(),
+            Self::Text | Self::Literal | Self::Prose => "text".to_owned(),
             Self::Name => "a name of letters, digits, `-` and `_`".to_owned(),
             Self::Identifier => "a name of letters, digits and `_`".to_owned(),
             Self::Variable => "the name of an environment variable".to_owned(),
@@ -107,7 +109,13 @@ impl Leaf {
                 true
             }
             Self::Address | Self::Networks | Self::Number => true,
-            Self::Literal | Self::Name | Self::Identifier | Self::Variable | Self::Status | Self::StatusOrCode => false,
+            Self::Literal
+            | Self::Prose
+            | Self::Name
+            | Self::Identifier
+            | Self::Variable
+            | Self::Status
+            | Self::StatusOrCode => false,
             Self::MediaRange | Self::Regex | Self::Request | Self::PathPattern | Self::Algorithm => false,
         }
     }
@@ -115,7 +123,7 @@ impl Leaf {
     /// Judges a text. Some kinds need more than a look at the text and are judged where they are used.
     pub(crate) fn verify(self, text: &str) -> Result<(), Complaint> {
         match self {
-            Self::Text | Self::Literal | Self::Request | Self::PathPattern | Self::Regex => Ok(()),
+            Self::Text | Self::Literal | Self::Prose | Self::Request | Self::PathPattern | Self::Regex => Ok(()),
             Self::Name => name(text),
             Self::Identifier => identifier(text),
             Self::Variable => variable(text),

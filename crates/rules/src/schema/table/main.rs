@@ -1,7 +1,7 @@
 //! The main file.
 
 use super::secret::PEM_FILE;
-use super::{BOOL, DURATION, LITERAL, Leaf, Object, SIZE, Shape, TEXT, default, later, object, optional, required};
+use super::{BOOL, DURATION, Leaf, Object, SIZE, Shape, TEXT, default, later, object, optional, required};
 
 /// The main file.
 pub(crate) static MAIN: Object = object(
@@ -21,7 +21,7 @@ pub(crate) static MAIN: Object = object(
         ),
         required(
             "routes",
-            Shape::OneOrMore(&LITERAL),
+            Shape::OneOrMore(&TEXT),
             "A file name or a glob such as `routes/*.yaml`, or a list of them, relative to this file. Each file holds one route. \
              A route whose variables are not set is an error, so name only the routes that you use.",
         ),

@@ -36,6 +36,7 @@ const fn object(name: &'static str, doc: &'static str, keys: &'static [Key]) -> 
 }
 
 const TEXT: Shape = Shape::Leaf(Leaf::Text);
+const PROSE: Shape = Shape::Leaf(Leaf::Prose);
 const LITERAL: Shape = Shape::Leaf(Leaf::Literal);
 const BOOL: Shape = Shape::Leaf(Leaf::Bool);
 const SIZE: Shape = Shape::Leaf(Leaf::Size);

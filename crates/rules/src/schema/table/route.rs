@@ -3,7 +3,7 @@
 use super::accept::ACCEPT;
 use super::step::STEP;
 use super::target::TARGET;
-use super::{BOOL, Key, LITERAL, Leaf, Object, Shape, default, later, object, optional, required};
+use super::{BOOL, Key, LITERAL, Leaf, Object, PROSE, Shape, default, later, object, optional, required};
 
 /// A route's file.
 pub(crate) static ROUTE: Object = object(
@@ -23,7 +23,7 @@ pub(crate) static ROUTE: Object = object(
             "Where clients send files: `POST` to it, or `PUT` to it with the file's name as one more segment. `{name}` takes any one \
              segment, `{name...}` at the end takes all that remain, the last of them being the file's name; both are in expressions as `path.name`.",
         ),
-        optional("description", LITERAL, "What the route does, for people."),
+        optional("description", PROSE, "What the route does, for people."),
         optional(
             "require",
             Shape::List(&Shape::Leaf(Leaf::Choice(&["digest"]))),
@@ -84,7 +84,7 @@ pub(crate) static PARAM: Object = object(
         optional("format", Shape::Leaf(Leaf::Choice(&["uuid"])), "`uuid`: a `string` that is a UUID with hyphens."),
         optional("default", LITERAL, "The value when the client sends none."),
         optional("required", BOOL, "Whether the client must send it. `true` unless there is a `default`."),
-        optional("description", LITERAL, "What it is for."),
+        optional("description", PROSE, "What it is for."),
     ],
 );
 

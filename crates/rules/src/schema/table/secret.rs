@@ -1,6 +1,6 @@
 //! References to secrets and files.
 
-use super::{BOOL, Key, LITERAL, Leaf, Object, Rule, Shape, default, object, optional, required};
+use super::{BOOL, Key, Leaf, Object, Rule, Shape, TEXT, default, object, optional, required};
 
 /// `{ env: NAME }` or `{ file: PATH }`.
 pub(crate) static SECRET: Object = Object {
@@ -21,7 +21,7 @@ pub(crate) static OPTIONAL_SECRET: Object = object(
 const ENV: Key = optional("env", Shape::Leaf(Leaf::Variable), "The environment variable that holds the value.");
 const FILE: Key = optional(
     "file",
-    LITERAL,
+    TEXT,
     "The file that holds the value; one line break at its end is cut off. It is read again when it changes.",
 );
 
@@ -29,5 +29,5 @@ const FILE: Key = optional(
 pub(crate) static PEM_FILE: Object = object(
     "PEM file",
     "A file in PEM format.",
-    &[required("file", LITERAL, "Path of a PEM file. It is read again when it changes.")],
+    &[required("file", TEXT, "Path of a PEM file. It is read again when it changes.")],
 );
