@@ -44,13 +44,7 @@ pub struct Loaded {
 /// Every problem of every file.
 pub fn load(main: &Path) -> Result<Loaded, Report> {
     let environment = environment();
-    let mut checked = rules::check::load(&main.to_string_lossy(), &Disk, &environment)?;
-    let folder = main.parent().unwrap_or(Path::new(""));
-    for files in checked.config.listeners.iter_mut().filter_map(|listener| listener.tls.as_mut()) {
-        for path in [&mut files.cert, &mut files.key] {
-            *path = folder.join(&*path).to_string_lossy().into_owned();
-        }
-    }
+    let checked = rules::check::load(&main.to_string_lossy(), &Disk, &environment)?;
     let (secrets, missing) = Secrets::read(&checked.config, &|name| environment.get(name).map(str::to_owned));
     let (warnings, files) = (checked.warnings, checked.files);
     Ok(Loaded { config: Arc::new(checked.config), warnings, files, secrets, missing })

@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 
+use super::beside;
 use super::fields::Fields;
 use crate::config::{Limits, Listener, ListenerTls, Log, LogFormat, Timeouts};
 use crate::diagnostics::{Problems, did_you_mean};
@@ -78,7 +79,7 @@ fn listener(fields: Fields<'_>, problems: &mut Problems) -> Option<Listener> {
     let http2 = fields.read("http2", boolean)?;
     let tls = match fields.get("tls") {
         Some(tls) => {
-            let path = |key: &str| tls.get(key)?.get("file")?.text().map(ToOwned::to_owned);
+            let path = |key: &str| Some(beside(problems.file(), tls.get(key)?.get("file")?.text()?));
             Some(ListenerTls { cert: path("cert")?, key: path("key")? })
         }
         None => None,

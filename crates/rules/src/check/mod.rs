@@ -168,6 +168,12 @@ impl<'s> Load<'s> {
     }
 }
 
+/// A path that stands in a file is relative to that file. No file is looked at.
+fn beside(file: &str, path: &str) -> String {
+    let folder = std::path::Path::new(file).parent().unwrap_or(std::path::Path::new(""));
+    folder.join(path).to_string_lossy().into_owned()
+}
+
 fn config(main: Option<MainFile>, routes: Vec<Option<(Arc<str>, CheckedRoute)>>) -> Option<Config> {
     let main = main?;
     let routes = routes.into_iter().map(|route| route.map(|(_, checked)| Arc::new(checked.route)));

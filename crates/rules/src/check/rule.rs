@@ -1,5 +1,6 @@
 //! What the checks of one route share.
 
+use super::beside;
 use super::names::{Names, Scope, Time};
 use super::template;
 use super::variables::Variables;
@@ -91,7 +92,7 @@ impl RuleCheck<'_> {
                 .error(path.span, "this path is empty")
                 .hint("write the path of the file that holds the secret");
         }
-        path.text().map(|path| SecretRef::File(path.to_owned()))
+        path.text().map(|path| SecretRef::File(beside(self.problems.file(), path)))
     }
 
     /// Headers: a map, or a list of maps and `fields`.

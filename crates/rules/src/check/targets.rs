@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::beside;
 use super::fields::Fields;
 use super::main_file::allow_private;
 use super::names::Time;
@@ -44,7 +45,8 @@ impl RuleCheck<'_> {
                 .hint("give it a `url` to send paths to, or `allow` for URLs that are learned from answers");
             return None;
         }
-        let ca_file = fields.get("tls").and_then(|tls| tls.get("ca")?.get("file")?.text()).map(ToOwned::to_owned);
+        let ca_file = fields.get("tls").and_then(|tls| tls.get("ca")?.get("file")?.text());
+        let ca_file = ca_file.map(|path| beside(self.problems.file(), path));
         Some(Target {
             name: entry.key.as_str().into(),
             origin: origin.map_or(Some(None), |origin| origin.map(Some))?,
