@@ -1,6 +1,7 @@
 //! The client of prepare, finalize and undo steps: small requests, bounded answers, no redirect, no retry of its own.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -123,6 +124,8 @@ fn find<'a, E: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
 
 /// A request and the time that its whole answer may take, dialling included.
 pub(super) struct StepCall {
+    /// Whom the request goes to, for the log.
+    pub(super) target: Arc<str>,
     pub(super) request: http::Request<Full<Bytes>>,
     pub(super) limit: Duration,
 }

@@ -128,7 +128,7 @@ impl Upstreams {
                 connect_timeout: key.connect_timeout.unwrap_or(config.timeouts.connect),
                 user_timeout: config.timeouts.idle,
             };
-            lanes.insert(key, Lane::new(&target.name, connector));
+            lanes.insert(key, Lane::new(connector));
         }
         Ok(Self { lanes, secrets, answer_limit: config.timeouts.answer, idle_limit: config.timeouts.idle })
     }
@@ -142,7 +142,11 @@ impl Upstreams {
         let payload = Payload::Known(request.body.as_deref().unwrap_or_default());
         let head = self.head(request, payload, traceparent)?;
         let limit = self.answer_limit(request);
-        let call = StepCall { request: head.into_request(request.body.clone())?, limit };
+        let call = StepCall {
+            target: Arc::clone(&request.target.name),
+            request: head.into_request(request.body.clone())?,
+            limit,
+        };
         let mut steps = self.lane(&request.target)?.steps.clone();
         steps.ready().await?.call(call).await
     }
@@ -206,8 +210,8 @@ impl LaneKey {
 }
 
 impl Lane {
-    fn new(name: &Arc<str>, connector: Connector) -> Self {
-        let steps = stack::step_stack(name, client::step_client(connector.clone()));
+    fn new(connector: Connector) -> Self {
+        let steps = stack::step_stack(client::step_client(connector.clone()));
         Self { connector, steps, pool: Arc::default() }
     }
 }

@@ -16,12 +16,11 @@ use super::client::{StepCall, StepClient, no_answer, read_answer};
 /// Takes a request and gives its whole answer.
 pub(super) type StepService = BoxCloneSyncService<StepCall, Answer, NoAnswer>;
 
-/// Builds the stack for the target called `target`.
-pub(super) fn step_stack(target: &Arc<str>, client: StepClient) -> StepService {
-    let target = Arc::clone(target);
+/// Builds the stack of the targets that share a client.
+pub(super) fn step_stack(client: StepClient) -> StepService {
     let stack = ServiceBuilder::new()
         // Outermost, so that the line tells what the run was told: the time limit's verdict included.
-        .layer(layer_fn(|inner| Observe { inner, target: Arc::clone(&target) }))
+        .layer(layer_fn(|inner| Observe { inner }))
         // Around the reading of the answer and not only of its head: an upstream that trickles a body must not hold an upload.
         .layer(layer_fn(|inner| TimeLimit { inner }))
         // Right at the client: nothing above ever sees an unbounded body or a library's error.
@@ -36,7 +35,6 @@ type AnswerFuture = BoxFuture<'static, Result<Answer, NoAnswer>>;
 #[derive(Clone)]
 struct Observe<S> {
     inner: S,
-    target: Arc<str>,
 }
 
 impl<S> Service<StepCall> for Observe<S>
@@ -52,7 +50,7 @@ where
     }
 
     fn call(&mut self, call: StepCall) -> AnswerFuture {
-        let target = Arc::clone(&self.target);
+        let target = Arc::clone(&call.target);
         let method = call.request.method().clone();
         let began = Instant::now();
         let answer = self.inner.call(call);

@@ -1,11 +1,14 @@
 //! Slow and silent sides, in memory and with a paused clock.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use rules::run::{NoAnswer, TransferStage, TransferTrouble};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex};
 use tokio::sync::mpsc::channel;
 use tokio::time::{Instant, sleep, timeout};
 use wire::envelope::Envelope;
@@ -21,7 +24,7 @@ const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// An exchange over a pipe; its head is the letter `H`.
 async fn exchange(
-    mut stream: DuplexStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     file_len: Option<u64>,
     source: &mut dyn FileSource,
     progress: &Progress,
@@ -157,4 +160,80 @@ async fn notices_an_upstream_that_goes_while_the_client_is_silent() {
     let (result, ()) = tokio::join!(exchange(ours, Some(9), &mut source, &progress), script);
     assert!(matches!(result, Err((TransferTrouble::Upstream(NoAnswer::Broken(_)), TransferStage::Withheld))));
     drop(send);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaves_a_chunk_with_the_client_while_the_one_before_it_waits() {
+    let (ours, mut peer) = duplex(10);
+    let (send, chunks) = channel(1);
+    let mut source = Live { chunks };
+    let progress = Progress::default();
+    let script = async {
+        send.try_send(Ok(Bytes::from_static(&[b'.'; 100]))).expect("a transfer");
+        sleep(Duration::from_secs(1)).await;
+        send.try_send(Ok(Bytes::from_static(&[b'.'; 100]))).expect("the first was taken");
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(send.capacity(), 0, "the second was not");
+        assert_eq!(progress.waiting_for(), Some(Side::Upstream));
+        drop(send);
+        expect(&mut peer, b"H").await;
+        expect(&mut peer, &[b'.'; 200]).await;
+        peer.write_all(STORED).await.expect("an answer");
+    };
+    let (exchanged, ()) = tokio::join!(exchange(ours, Some(200), &mut source, &progress), script);
+    assert!(exchanged.is_ok());
+    assert_eq!(progress.sent(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn counts_the_last_bytes_as_withheld_until_the_stream_took_one_of_them() {
+    let (ours, mut peer) = duplex(4);
+    let mut source = Ready::new(["abcdef"]);
+    let progress = Progress::default();
+    peer.write_all(b"HTTP").await.expect("the pipe is empty");
+    let script = async {
+        peer.write_all(b"/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n").await.expect("an answer");
+        assert_eq!(read_rest(&mut peer).await, b"Habc");
+    };
+    let (result, ()) = tokio::join!(exchange(ours, Some(6), &mut source, &progress), script);
+    let Err((TransferTrouble::EarlyAnswer(answer), stage)) = result else { panic!("no early answer") };
+    assert_eq!((answer.status, stage), (503, TransferStage::Withheld));
+}
+
+/// A peer that answers in the very moment in which the last byte is handed over.
+struct Prompt {
+    seen: Vec<u8>,
+    answer: &'static [u8],
+}
+
+impl AsyncRead for Prompt {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.seen.ends_with(b"abc") {
+            return Poll::Pending;
+        }
+        buf.put_slice(std::mem::take(&mut self.answer));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Prompt {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.seen.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn does_not_take_a_prompt_answer_for_an_early_one() {
+    let peer = Prompt { seen: Vec::new(), answer: STORED };
+    let result = exchange(peer, Some(3), &mut Ready::new(["abc"]), &Progress::default()).await;
+    assert_eq!(result.map(|exchanged| exchanged.answer.status).map_err(|(why, _)| format!("{why:?}")), Ok(201));
 }

@@ -1,12 +1,15 @@
 //! The bytes on the wire when all goes well.
 
 use rules::run::TransferStage;
+use rules::url::Scheme;
+use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc::channel;
 use wire::digest::{Algorithm, DigestSet};
 use wire::envelope::{Encoding, Envelope};
 
 use super::{Live, Ready, STORED, Scene, answer, done, read_request, read_rest};
 use crate::transfer::Side;
+use crate::upstream::tests::{tls_listener, trusting, url};
 
 fn envelope(prefix: &'static str, encoding: Encoding, suffix: &'static str) -> Envelope {
     Envelope { prefix: prefix.into(), encoding, suffix: suffix.into() }
@@ -184,4 +187,33 @@ async fn reuses_a_connection_whose_answer_was_complete() {
     tokio::join!(peer, transfers);
     assert_eq!(scene.progress.waiting_for(), None);
     assert_eq!(scene.progress.stall(Side::Client), std::time::Duration::ZERO, "the file was always there");
+}
+
+#[tokio::test]
+async fn streams_over_tls_and_reuses_that_connection() {
+    const LEN: usize = 4 << 20;
+    let (tls, listener, acceptor) = tls_listener().await;
+    let (target, upstreams) = trusting(&tls.ca_pem, tls.address);
+    let mut scene = Scene::new().await;
+    (scene.target, scene.upstreams) = (target, upstreams);
+    let mut request = scene.raw(LEN as u64);
+    request.request.url = url(Scheme::Https, "files.example", 443, "/file");
+    let peer = async {
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let mut stream = acceptor.accept(stream).await.expect("a handshake");
+        for _ in 0..2 {
+            let (head, body) = read_request(&mut stream, LEN).await;
+            assert!(head.contains("\r\nHost: files.example\r\n"), "{head}");
+            assert!(body.bytes().all(|byte| byte == 0));
+            stream.write_all(STORED).await.expect("an answer");
+            stream.flush().await.expect("an answer");
+        }
+    };
+    let transfers = async {
+        for _ in 0..2 {
+            let transferred = done(scene.transfer(&request, &mut Ready::zeros(64, LEN / 64)).await);
+            assert_eq!(transferred.answer.status, 201);
+        }
+    };
+    tokio::join!(peer, transfers);
 }

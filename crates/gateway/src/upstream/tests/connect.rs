@@ -5,16 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures::future::BoxFuture;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rules::config::Target;
 use rules::run::{NoAnswer, StepRequest};
 use rules::url::Scheme;
-use rustls_pki_types::PrivatePkcs8KeyDer;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
-use super::{CONNECT_LIMIT, ScriptedResolver, step, target, upstreams_of, url};
+use super::{CONNECT_LIMIT, ScriptedResolver, Tls, step, target, tls_listener, trusting, upstreams_of, url};
 use crate::upstream::{Resolve, Upstreams};
 
 const NO_CONTENT: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
@@ -136,34 +133,9 @@ async fn gives_up_dialling_after_the_connect_limit() {
     assert_eq!(began.elapsed(), CONNECT_LIMIT);
 }
 
-/// An authority of the test's own, and a server with a certificate of it for `files.example`.
-struct Tls {
-    ca_pem: String,
-    address: SocketAddr,
-}
-
+/// Answers with the protocol and the name that the client asked for.
 async fn tls_server() -> Tls {
-    let ca_key = KeyPair::generate().expect("a key");
-    let mut ca = CertificateParams::new(Vec::new()).expect("parameters");
-    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca_pem = ca.self_signed(&ca_key).expect("a certificate").pem();
-    let issuer = Issuer::new(ca, ca_key);
-    let key = KeyPair::generate().expect("a key");
-    let leaf = CertificateParams::new(vec!["files.example".to_owned()]).expect("parameters");
-    let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
-
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
-        .expect("a certificate");
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
-    let address = listener.local_addr().expect("an address");
+    let (tls, listener, acceptor) = tls_listener().await;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let Ok(mut stream) = acceptor.accept(stream).await else { continue };
@@ -177,16 +149,7 @@ async fn tls_server() -> Tls {
             let _flushed = stream.flush().await;
         }
     });
-    Tls { ca_pem, address }
-}
-
-fn trusting(pem: &str, address: SocketAddr) -> (Arc<Target>, Upstreams) {
-    let file = tempfile::NamedTempFile::new().expect("a file");
-    std::fs::write(file.path(), pem).expect("written");
-    let ca_file = file.path().to_str().map(str::to_owned);
-    let target = Arc::new(Target { ca_file, ..target() });
-    let upstreams = upstreams_of(&[&target], ScriptedResolver::new(vec![vec![address]]));
-    (target, upstreams)
+    tls
 }
 
 #[tokio::test]

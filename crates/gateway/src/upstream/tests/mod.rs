@@ -7,19 +7,23 @@ mod pool;
 mod secrets;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rules::config::{
     Accept, Auth, Config, ErrorRules, Limits, Listener, Log, LogFormat, NameRules, Needs, PathPattern, Route,
     SizeLimits, Target, Timeouts, Tree,
 };
 use rules::run::StepRequest;
 use rules::url::{Origin, Scheme, Url};
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::{Resolve, Upstreams};
 use crate::secrets::Secrets;
@@ -154,6 +158,47 @@ pub(crate) fn step(target: &Arc<Target>, method: &str, port: u16, path_and_query
 
 pub(crate) fn with_auth(auth: Auth) -> Arc<Target> {
     Arc::new(Target { auth: Some(auth), ..target() })
+}
+
+/// An authority of the test's own, and where a server with a certificate of it listens.
+pub(crate) struct Tls {
+    pub(crate) ca_pem: String,
+    pub(crate) address: SocketAddr,
+}
+
+/// A listener and the identity `files.example`, which offers HTTP/2 as well.
+pub(crate) async fn tls_listener() -> (Tls, TcpListener, TlsAcceptor) {
+    let ca_key = KeyPair::generate().expect("a key");
+    let mut ca = CertificateParams::new(Vec::new()).expect("parameters");
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_pem = ca.self_signed(&ca_key).expect("a certificate").pem();
+    let issuer = Issuer::new(ca, ca_key);
+    let key = KeyPair::generate().expect("a key");
+    let leaf = CertificateParams::new(vec!["files.example".to_owned()]).expect("parameters");
+    let leaf = leaf.signed_by(&key, &issuer).expect("a certificate");
+
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+        .expect("a certificate");
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    (Tls { ca_pem, address }, listener, TlsAcceptor::from(Arc::new(config)))
+}
+
+/// A target that trusts these authorities, and a name server that knows this address alone.
+pub(crate) fn trusting(pem: &str, address: SocketAddr) -> (Arc<Target>, Upstreams) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), pem).expect("written");
+    let ca_file = file.path().to_str().map(str::to_owned);
+    let target = Arc::new(Target { ca_file, ..target() });
+    let upstreams = upstreams_of(&[&target], ScriptedResolver::new(vec![vec![address]]));
+    (target, upstreams)
 }
 
 pub(crate) fn text(bytes: &Bytes) -> &str {
