@@ -171,9 +171,11 @@ static SECRETS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
         (r"(?i)\b(bearer|basic|token|apikey|aws4-hmac-sha256)\s+[a-z0-9._~+/=:-]{8,}", "$1 ***"),
         // `name=value` and `"name": "value"` whose name speaks of a secret.
         (
-            r"(?i)\b([a-z0-9_.-]*(?:signature|secret|token|credential|password|passwd|policy|api[_-]?key|authorization|session)[a-z0-9_.-]*)([\x22']?\s*[=:]\s*[\x22']?)[^\s\x22'&,;<>]{6,}",
+            r"(?i)\b([a-z0-9_.-]*(?:signature|secret|token|credential|password|passwd|api[_-]?key|authorization|session)[a-z0-9_.-]*)([\x22']?\s*[=:]\s*[\x22']?)[^\s\x22'&,;<>]{6,}",
             "$1$2***",
         ),
+        // Policies are base64 and long, while S3 writes "according to Policy: Policy Condition failed", which people need.
+        (r"(?i)\b([a-z0-9_.-]*policy[a-z0-9_.-]*)([\x22']?\s*[=:]\s*[\x22']?)[a-z0-9+/=_-]{16,}", "$1$2***"),
         (r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}\b", "***"),
         // JSON Web Tokens, and any run that is too long for a word.
         (r"\beyJ[A-Za-z0-9_-]{8,}[A-Za-z0-9_.=+/-]*", "***"),
@@ -219,9 +221,11 @@ mod tests {
             ("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "got ***"),
             ("id 123e4567-e89b-12d3-a456-426614174000", "id 123e4567-e89b-12d3-a456-426614174000"),
             (
-                r#"Policy Condition failed: ["eq", "$key", "a/b.png"]"#,
-                r#"Policy Condition failed: ["eq", "$key", "a/b.png"]"#,
+                r#"Invalid according to Policy: Policy Condition failed: ["eq", "$key", "a/b.png"]"#,
+                r#"Invalid according to Policy: Policy Condition failed: ["eq", "$key", "a/b.png"]"#,
             ),
+            ("Policy=YWJjZGVmZ2hpamtsbW5v and", "Policy=*** and"),
+            (r#"{"policy": "YWJjZGVmZ2hpamtsbW5v"}"#, r#"{"policy": "***"}"#),
         ];
         for (text, expected) in table {
             assert_eq!(sanitised(text, 300), expected, "{text}");
