@@ -21,6 +21,7 @@ pub mod upstream;
 
 pub mod app;
 pub mod budget;
+pub mod memory;
 
 pub mod metrics;
 

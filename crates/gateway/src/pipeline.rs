@@ -70,7 +70,7 @@ async fn stages(arrival: Arrival, body: &mut BodyReader, around: &Surroundings) 
     let verify = Verification::of(&plan);
     let facts = FileFacts::of(&plan);
     let run = Run::begin(&plan, random_seed()?);
-    let begun = Begun::new(Arc::clone(&around.app), Arc::clone(&around.route.name), run);
+    let begun = Begun::new(around, run);
     let transferred = match prepare_and_transfer(begun, &mut file, &verify, around).await {
         Ok(transferred) => transferred,
         Err(broken) => return Err(take_back(*broken, around).await),

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::ingress::Arrival;
+use crate::memory::UploadMemory;
 use crate::metrics::{StepMetrics, StepStatus};
 use crate::trace;
 use crate::undo::Begun;
@@ -27,6 +28,8 @@ pub(crate) struct Surroundings {
     pub(crate) route: Arc<Route>,
     /// What the table of uploads in flight shows of it.
     pub(crate) live: Arc<Live>,
+    /// The upload's share of the memory budget.
+    pub(crate) memory: Arc<UploadMemory>,
     /// `traceparent` for targets with their own URL.
     pub(crate) traceparent: Option<String>,
     /// Set when the client went away.
@@ -40,6 +43,7 @@ impl Surroundings {
             app: Arc::clone(app),
             route: Arc::clone(&arrival.matched.route),
             live: Arc::clone(arrival.place.entry.live()),
+            memory: Arc::clone(&arrival.place.memory),
             traceparent: trace::continued(&arrival.head.headers),
             client_gone,
         }
@@ -158,7 +162,7 @@ enum Done {
 async fn send(request: &StepRequest, around: &Surroundings, stage: Stage) -> Result<Answer, NoAnswer> {
     around.live.enter(stage, Some(&request.step));
     let attempt = Attempt::begin(around, &request.step);
-    let answer = around.app.upstreams.send(request, around.traceparent.as_deref()).await;
+    let answer = around.app.upstreams.send(request, around.traceparent.as_deref(), &around.memory).await;
     attempt.end(match &answer {
         Ok(answer) => StepStatus::of(answer.status),
         Err(NoAnswer::Timeout) => StepStatus::Timeout,

@@ -11,7 +11,9 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::memory::UploadMemory;
 use crate::metrics::UndoOutcome;
+use crate::steps::Surroundings;
 
 /// How often an undo request is sent before it is given up.
 const ATTEMPTS: u32 = 3;
@@ -23,14 +25,21 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(crate) struct Begun {
     app: Arc<App>,
     route: Arc<str>,
+    memory: Arc<UploadMemory>,
     run: Run,
     clock: Instant,
 }
 
 impl Begun {
     /// Takes charge of a run.
-    pub(crate) fn new(app: Arc<App>, route: Arc<str>, run: Run) -> Self {
-        Self { app, route, run, clock: Instant::now() }
+    pub(crate) fn new(around: &Surroundings, run: Run) -> Self {
+        Self {
+            app: Arc::clone(&around.app),
+            route: Arc::clone(&around.route.name),
+            memory: Arc::clone(&around.memory),
+            run,
+            clock: Instant::now(),
+        }
     }
 
     /// The next thing to do.
@@ -77,7 +86,7 @@ impl Begun {
         if requests.is_empty() {
             return None;
         }
-        let work = send_all(Arc::clone(&self.app), Arc::clone(&self.route), requests);
+        let work = send_all(Arc::clone(&self.app), Arc::clone(&self.route), Arc::clone(&self.memory), requests);
         // Its own task: the client's going away must not stop it.
         self.app.tasks.spawn(work).await.ok().flatten()
     }
@@ -87,16 +96,26 @@ impl Drop for Begun {
     fn drop(&mut self) {
         let requests = self.run.take_undo();
         if !requests.is_empty() {
-            self.app.tasks.spawn(send_all(Arc::clone(&self.app), Arc::clone(&self.route), requests));
+            self.app.tasks.spawn(send_all(
+                Arc::clone(&self.app),
+                Arc::clone(&self.route),
+                Arc::clone(&self.memory),
+                requests,
+            ));
         }
     }
 }
 
 /// Sends the requests in order, each whatever became of the one before.
-async fn send_all(app: Arc<App>, route: Arc<str>, requests: Vec<UndoRequest>) -> Option<Committed> {
+async fn send_all(
+    app: Arc<App>,
+    route: Arc<str>,
+    memory: Arc<UploadMemory>,
+    requests: Vec<UndoRequest>,
+) -> Option<Committed> {
     let mut gone = None;
     for undo in requests {
-        let worked = send_one(&app, &undo).await;
+        let worked = send_one(&app, &undo, &memory).await;
         let outcome = if worked { UndoOutcome::Done } else { UndoOutcome::Failed };
         app.metrics.route(&route).step(&undo.request.step).undone(outcome);
         if worked && undo.removes_file {
@@ -113,10 +132,10 @@ async fn send_all(app: Arc<App>, route: Arc<str>, requests: Vec<UndoRequest>) ->
     gone
 }
 
-async fn send_one(app: &App, undo: &UndoRequest) -> bool {
+async fn send_one(app: &App, undo: &UndoRequest, memory: &Arc<UploadMemory>) -> bool {
     for attempt in 1..=ATTEMPTS {
         let request = StepRequest { attempt, ..undo.request.clone() };
-        if let Ok(answer) = app.upstreams.send(&request, None).await
+        if let Ok(answer) = app.upstreams.send(&request, None, memory).await
             && undo.statuses.iter().any(|(low, high)| (*low..=*high).contains(&answer.status))
         {
             return true;

@@ -9,6 +9,7 @@ use wire::form::{FilePart, FormError, FormEvent, FormLimits, FormParser, Trailin
 use super::body::BodyReader;
 use super::head::AnnouncedSizes;
 use super::source::ClientFile;
+use crate::memory::UploadMemory;
 
 /// A form whose file comes next.
 #[derive(Debug)]
@@ -48,11 +49,18 @@ pub(crate) async fn open<'a>(
     mut parser: FormParser,
     body: &'a mut BodyReader,
     sizes: AnnouncedSizes,
+    memory: &UploadMemory,
 ) -> Result<OpenedForm<'a>, FormTrouble> {
     let mut fields = Vec::new();
     let part = loop {
         match parser.next_event().map_err(|error| FormTrouble::Refused(malformed(&error)))? {
-            Some(FormEvent::Field { name, value, .. }) => fields.push((name, value)),
+            Some(FormEvent::Field { name, value, .. }) => {
+                if !memory.grow(name.len().saturating_add(value.len())) {
+                    let detail = "no memory is left for the fields of this form";
+                    return Err(FormTrouble::Refused(Failure::new(Problem::Overloaded, detail)));
+                }
+                fields.push((name, value));
+            }
             Some(FormEvent::FileStart(part)) => break part,
             Some(FormEvent::End) => return Err(FormTrouble::Refused(no_file())),
             Some(_) => {}

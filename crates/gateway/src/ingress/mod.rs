@@ -27,8 +27,8 @@ pub(crate) use read::{UploadRequest, read};
 pub(crate) use source::ClientFile;
 
 use crate::app::{App, ConnectionInfo};
-use crate::budget::Permit;
 use crate::ledger::Ledger;
+use crate::memory::UploadMemory;
 use crate::uploads::Upload;
 use crate::{pipeline, respond};
 
@@ -53,12 +53,8 @@ pub(crate) struct Place {
     /// Its entry in the table of uploads in flight.
     pub(crate) entry: Upload,
     /// Its share of the memory budget.
-    _memory: Permit,
+    pub(crate) memory: Arc<UploadMemory>,
 }
-
-/// Memory for one upload's own buffers beside its connection's read buffer: one chunk on its way out, its base64 form, the
-/// fields of a form and an answer of usual size.
-const UPLOAD_MEMORY: usize = 64 * 1024;
 
 /// When a client that was told "overloaded" or "draining" may come back.
 const COME_BACK: Duration = Duration::from_secs(1);
@@ -128,11 +124,11 @@ fn find_place(app: &Arc<App>, ledger: &Ledger, matched: &Match) -> Result<Place,
     if app.draining.is_cancelled() {
         return Err(refused(Problem::Draining, "this gateway is shutting down"));
     }
-    let memory = app.budget.try_take(UPLOAD_MEMORY);
+    let memory = UploadMemory::take(&app.budget, &matched.route);
     let memory = memory.ok_or_else(|| refused(Problem::Overloaded, "no memory is left for another upload"))?;
     let entry = app.uploads.enter(ledger.upload_id, &app.metrics.route(&matched.route.name));
     let entry = entry.ok_or_else(|| refused(Problem::Overloaded, "too many uploads are in flight"))?;
-    Ok(Place { entry, _memory: memory })
+    Ok(Place { entry, memory })
 }
 
 /// Answers a refused request. A client that waits for `100 Continue` has sent nothing; any other is listened to for a while,

@@ -15,6 +15,7 @@ use super::body::BodyReader;
 use super::form::{self, FormTrouble};
 use super::source::ClientFile;
 use super::{Arrival, Place, head};
+use crate::memory::UploadMemory;
 
 /// The parameter that names the file of a raw `POST`.
 const FILENAME: &str = "filename";
@@ -43,7 +44,7 @@ pub(crate) async fn read(arrival: Arrival, body: &mut BodyReader) -> Result<(Upl
     let Arrival { ledger, matched, head, received, place } = arrival;
     let origin = Origin { upload_id: ledger.upload_id, route: matched.route, captures: matched.captures, received };
     let request = match form_type(&head) {
-        Some(content_type) => read_form(&head, origin, body, content_type).await,
+        Some(content_type) => read_form(&head, origin, body, content_type, &place.memory).await,
         None => read_raw(&head, matched.name.as_deref(), origin, body),
     }?;
     place.entry.live().announce(request.offer.size);
@@ -87,6 +88,7 @@ async fn read_form<'a>(
     origin: Origin,
     body: &'a mut BodyReader,
     content_type: &str,
+    memory: &UploadMemory,
 ) -> Result<UploadRequest<'a>, Failure> {
     let sizes = head::announced_sizes(&request.headers)?;
     let mut params = head::query_pairs(request.uri.query())?;
@@ -95,7 +97,7 @@ async fn read_form<'a>(
         return Err(Failure::new(Problem::InvalidParameter, detail));
     }
     let parser = form::parser(content_type)?;
-    let opened = form::open(parser, body, sizes).await.map_err(|trouble| match trouble {
+    let opened = form::open(parser, body, sizes, memory).await.map_err(|trouble| match trouble {
         FormTrouble::Refused(failure) => failure,
         FormTrouble::Unreadable(trouble) => Failure::before_transfer(&origin.route, trouble),
     })?;

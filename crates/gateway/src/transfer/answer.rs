@@ -3,6 +3,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
@@ -10,6 +11,7 @@ use rules::run::{Answer, NoAnswer};
 use tokio::io::{AsyncRead, ReadBuf};
 use wire::http1::{ResponseDecoder, ResponseError, ResponseHead};
 
+use crate::memory::UploadMemory;
 use crate::upstream::MAX_ANSWER_BODY;
 
 /// Bytes per read. On the stack: an upload that waits holds no read buffer.
@@ -23,16 +25,18 @@ pub(super) struct AnswerReader {
     head: Option<ResponseHead>,
     body: BytesMut,
     has_begun: bool,
+    memory: Arc<UploadMemory>,
 }
 
 impl AnswerReader {
-    pub(super) fn new(request_method: &http::Method) -> Self {
+    pub(super) fn new(request_method: &http::Method, memory: Arc<UploadMemory>) -> Self {
         Self {
             decoder: ResponseDecoder::new(request_method.as_str()),
             input: BytesMut::new(),
             head: None,
             body: BytesMut::new(),
             has_begun: false,
+            memory,
         }
     }
 
@@ -94,6 +98,9 @@ impl AnswerReader {
     }
 
     fn keep(&mut self, piece: &Bytes) -> Result<(), NoAnswer> {
+        if !self.memory.grow(piece.len()) {
+            return Err(NoAnswer::NoMemory);
+        }
         let room = MAX_ANSWER_BODY.saturating_sub(self.body.len());
         self.body.extend_from_slice(piece.get(..room).unwrap_or(piece));
         if piece.len() > room {

@@ -79,7 +79,7 @@ impl<'a, 'f, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, 'f, S> {
         stream: &'a mut S,
         feed: &'a mut FileFeed<'f>,
         outbox: Outbox,
-        method: &http::Method,
+        answer: AnswerReader,
         progress: &'a Progress,
         terms: Terms,
     ) -> Self {
@@ -87,7 +87,7 @@ impl<'a, 'f, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, 'f, S> {
             stream,
             feed,
             outbox,
-            answer: AnswerReader::new(method),
+            answer,
             progress,
             stall: Stall::new(progress),
             terms,

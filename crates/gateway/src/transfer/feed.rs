@@ -10,10 +10,7 @@ use wire::envelope::{EnvelopeWriter, LengthError};
 use wire::transform::Transform as _;
 
 use super::{FileSource, Progress, Replay, Verification};
-
-/// File bytes that are kept after they were sent, so that a connection that turns out dead can be replaced once. More would
-/// make every upload pay for a rare event.
-const HELD_LIMIT: usize = 64 * 1024;
+use crate::memory::HELD_FILE_BYTES;
 
 /// A file that is being read.
 pub(super) struct FileFeed<'a> {
@@ -183,7 +180,7 @@ impl Held {
     }
 
     fn limit(&mut self, policy: HoldPolicy) {
-        let fits = policy == HoldPolicy::All || (policy == HoldPolicy::Few && self.len <= HELD_LIMIT);
+        let fits = policy == HoldPolicy::All || (policy == HoldPolicy::Few && self.len <= HELD_FILE_BYTES);
         self.policy = if fits { policy } else { HoldPolicy::Nothing };
         if !fits {
             self.chunks = Vec::new();

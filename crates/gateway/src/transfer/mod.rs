@@ -18,6 +18,7 @@ mod progress;
 mod tests;
 
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -26,7 +27,9 @@ use rules::run::{Answer, NoAnswer, TransferRequest, TransferStage, TransferTroub
 use wire::digest::{ClientDigests, DigestSet};
 use wire::http1::RequestFraming;
 
+use crate::memory::UploadMemory;
 use crate::upstream::{Payload, UpstreamStream, Upstreams};
+use answer::AnswerReader;
 use exchange::{Exchange, Terms};
 use feed::FileFeed;
 use outbox::Outbox;
@@ -87,6 +90,8 @@ pub struct TransferOrder<'a> {
     pub fresh_connection: bool,
     /// Sent to targets with their own URL.
     pub traceparent: Option<&'a str>,
+    /// Pays for the answer.
+    pub memory: &'a Arc<UploadMemory>,
     /// From the attempt before; the default at first.
     pub replay: Replay,
 }
@@ -128,13 +133,13 @@ pub async fn transfer(
     source: &mut dyn FileSource,
     before_head: impl FnOnce() -> bool,
 ) -> TransferEnd {
-    let TransferOrder { request, verify, progress, fresh_connection, traceparent, replay } = order;
+    let TransferOrder { request, verify, progress, fresh_connection, traceparent, memory, replay } = order;
     progress.set_stage(TransferStage::NothingSent);
     let mut feed = match FileFeed::open(request, verify, progress, replay, source) {
         Ok(feed) => feed,
         Err(trouble) => return failed(trouble, TransferStage::NothingSent, Replay::default()),
     };
-    let way = Way { upstreams, request, progress, fresh_connection, traceparent };
+    let way = Way { upstreams, request, progress, fresh_connection, traceparent, memory };
     match way.attempt(&mut feed, before_head).await {
         Err(Halt::Stale) => TransferEnd::Stale { replay: feed.into_replay() },
         Err(Halt::Failed(trouble, stage)) => failed(trouble, stage, feed.into_replay()),
@@ -160,6 +165,7 @@ struct Way<'a> {
     progress: &'a Progress,
     fresh_connection: bool,
     traceparent: Option<&'a str>,
+    memory: &'a Arc<UploadMemory>,
 }
 
 impl Way<'_> {
@@ -185,7 +191,8 @@ impl Way<'_> {
             idle_limit: self.upstreams.idle_limit(),
             answer_limit: self.upstreams.answer_limit(step),
         };
-        let exchange = Exchange::new(&mut stream, feed, outbox, &step.method, self.progress, terms);
+        let answer = AnswerReader::new(&step.method, Arc::clone(self.memory));
+        let exchange = Exchange::new(&mut stream, feed, outbox, answer, self.progress, terms);
         let exchanged = exchange.run().await.map_err(|(trouble, stage)| Halt::Failed(trouble, stage))?;
         if exchanged.is_usable {
             self.upstreams.give_back(&step.target, &step.url.origin, stream);

@@ -50,6 +50,7 @@ pub(crate) async fn stream(
         progress: around.live.progress(),
         fresh_connection: leftover.fresh_connection,
         traceparent: around.traceparent.as_deref(),
+        memory: &around.memory,
         replay: std::mem::take(&mut leftover.replay),
     };
     match interruptible(order, file, &mut begun, around).await {
@@ -64,7 +65,10 @@ pub(crate) async fn stream(
         }
         TransferEnd::Failed { trouble, stage, replay } => {
             attempt.end(status_of(&trouble));
-            *leftover = Leftover { replay, fresh_connection: stage == TransferStage::Replayable };
+            // One fresh dial replaces a reused connection that turned out dead; another from the pool may be as dead.
+            let is_dead = stage == TransferStage::Replayable
+                || matches!(trouble, TransferTrouble::Upstream(NoAnswer::StaleConnection));
+            *leftover = Leftover { replay, fresh_connection: is_dead };
             begun.not_transferred(trouble, stage);
             Streamed::Again(Box::new(begun))
         }

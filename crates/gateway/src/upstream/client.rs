@@ -16,6 +16,8 @@ use rules::run::{Answer, NoAnswer};
 use rules::url::{Origin, Scheme};
 use tower::Service;
 
+use crate::memory::UploadMemory;
+
 use super::connect::{Connector, DialError};
 use super::stream::{UpstreamStream, Usage};
 use super::{MAX_ANSWER_BODY, MAX_ANSWER_FIELDS, MAX_ANSWER_HEAD, MAX_IDLE_PER_ORIGIN, POOL_IDLE};
@@ -65,7 +67,7 @@ fn origin_of(uri: &Uri) -> Origin {
 ///
 /// # Errors
 /// [`NoAnswer::Misbehaved`] when the body is longer than [`MAX_ANSWER_BODY`], [`NoAnswer::Broken`] when it breaks off.
-pub(super) async fn read_answer(response: http::Response<Incoming>) -> Result<Answer, NoAnswer> {
+pub(super) async fn read_answer(response: http::Response<Incoming>, memory: &UploadMemory) -> Result<Answer, NoAnswer> {
     let usage = response.extensions().get::<Usage>().cloned().unwrap_or_default();
     let then = usage.now();
     let (head, mut incoming) = response.into_parts();
@@ -75,6 +77,9 @@ pub(super) async fn read_answer(response: http::Response<Incoming>) -> Result<An
         let data = frame.into_data().unwrap_or_default();
         if body.len().saturating_add(data.len()) > MAX_ANSWER_BODY {
             return Err(NoAnswer::Misbehaved(format!("its answer is longer than {MAX_ANSWER_BODY} bytes")));
+        }
+        if !memory.grow(data.len()) {
+            return Err(NoAnswer::NoMemory);
         }
         body.extend_from_slice(&data);
     }
@@ -128,4 +133,6 @@ pub(super) struct StepCall {
     pub(super) target: Arc<str>,
     pub(super) request: http::Request<Full<Bytes>>,
     pub(super) limit: Duration,
+    /// Pays for the answer.
+    pub(super) memory: Arc<UploadMemory>,
 }

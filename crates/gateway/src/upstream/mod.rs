@@ -38,6 +38,7 @@ use rules::url::Origin;
 use tokio_rustls::TlsConnector;
 use tower::{Service as _, ServiceExt as _};
 
+use crate::memory::UploadMemory;
 use crate::secrets::Secrets;
 use client::StepCall;
 use connect::Connector;
@@ -138,7 +139,12 @@ impl Upstreams {
     ///
     /// # Errors
     /// Why there is no answer; the request was not sent again.
-    pub async fn send(&self, request: &StepRequest, traceparent: Option<&str>) -> Result<Answer, NoAnswer> {
+    pub async fn send(
+        &self,
+        request: &StepRequest,
+        traceparent: Option<&str>,
+        memory: &Arc<UploadMemory>,
+    ) -> Result<Answer, NoAnswer> {
         let payload = Payload::Known(request.body.as_deref().unwrap_or_default());
         let head = self.head(request, payload, traceparent)?;
         let limit = self.answer_limit(request);
@@ -146,6 +152,7 @@ impl Upstreams {
             target: Arc::clone(&request.target.name),
             request: head.into_request(request.body.clone())?,
             limit,
+            memory: Arc::clone(memory),
         };
         let mut steps = self.lane(&request.target)?.steps.clone();
         steps.ready().await?.call(call).await

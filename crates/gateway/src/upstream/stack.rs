@@ -107,7 +107,7 @@ impl Service<StepCall> for WholeAnswer {
     }
 
     fn call(&mut self, call: StepCall) -> AnswerFuture {
-        let response = self.inner.request(call.request);
-        Box::pin(response.map_err(|error| no_answer(&error)).and_then(read_answer))
+        let response = self.inner.request(call.request).map_err(|error| no_answer(&error));
+        Box::pin(async move { read_answer(response.await?, &call.memory).await })
     }
 }

@@ -153,6 +153,8 @@ pub enum NoAnswer {
     Broken(String),
     /// No answer in time.
     Timeout,
+    /// The memory budget could not pay for the answer.
+    NoMemory,
     /// The answer is no HTTP, too large, or makes no sense.
     Misbehaved(String),
     /// A secret that the target needs has no value.

@@ -153,7 +153,8 @@ impl Run {
 
     fn judge_silence(&mut self, step: &Step, why: NoAnswer, creates: bool, now: Now) {
         let nothing_sent = matches!(why, NoAnswer::Unreachable(_) | NoAnswer::StaleConnection);
-        let was_sent = matches!(why, NoAnswer::Broken(_) | NoAnswer::Timeout | NoAnswer::Misbehaved(_));
+        let was_sent =
+            matches!(why, NoAnswer::Broken(_) | NoAnswer::Timeout | NoAnswer::NoMemory | NoAnswer::Misbehaved(_));
         let retry = retry_reason(&why);
         let mut failure = trouble::no_answer(why, &format!("target `{}`", step.request.target.name)).at_step(&step.id);
         if creates && was_sent {
@@ -259,7 +260,7 @@ fn retry_reason(why: &NoAnswer) -> Option<RetryReason> {
         NoAnswer::Unreachable(_) => Some(RetryReason::Unreachable),
         NoAnswer::StaleConnection | NoAnswer::Broken(_) => Some(RetryReason::Broken),
         NoAnswer::Timeout => Some(RetryReason::Timeout),
-        NoAnswer::NotAllowed(_) | NoAnswer::Misbehaved(_) | NoAnswer::NoCredentials(_) => None,
+        NoAnswer::NotAllowed(_) | NoAnswer::Misbehaved(_) | NoAnswer::NoMemory | NoAnswer::NoCredentials(_) => None,
     }
 }
 

@@ -62,6 +62,7 @@ pub(crate) fn no_answer(why: NoAnswer, whom: &str) -> Failure {
         NoAnswer::Broken(cause) => {
             Failure::new(Problem::UpstreamFailed, format!("the connection to {whom} broke off")).with_cause(cause)
         }
+        NoAnswer::NoMemory => Failure::new(Problem::Overloaded, format!("no memory is left for the answer of {whom}")),
         NoAnswer::Timeout => Failure::new(Problem::UpstreamTimeout, format!("{whom} did not answer in time")),
         NoAnswer::Misbehaved(cause) => {
             Failure::new(Problem::UpstreamMisbehaved, format!("the answer of {whom} makes no sense")).with_cause(cause)

@@ -19,6 +19,7 @@ use tokio::sync::mpsc::Receiver;
 use wire::envelope::Envelope;
 
 use super::{FileSource, Progress, Replay, TransferEnd, TransferOrder, Verification, transfer};
+use crate::memory::UploadMemory;
 use crate::upstream::Upstreams;
 use crate::upstream::tests::{step, target, upstreams};
 
@@ -124,6 +125,7 @@ impl Scene {
             progress: &self.progress,
             fresh_connection,
             traceparent: None,
+            memory: &UploadMemory::plenty(),
             replay,
         };
         transfer(&self.upstreams, order, source, || true).await

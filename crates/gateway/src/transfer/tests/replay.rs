@@ -8,6 +8,7 @@ use tokio::sync::mpsc::channel;
 use super::{
     Live, Ready, Replay, STORED, Scene, TransferEnd, TransferOrder, answer, done, failed, read_request, transfer,
 };
+use crate::memory::UploadMemory;
 
 /// One good transfer, after which the connection waits in the pool.
 async fn pooled(scene: &Scene) -> TcpStream {
@@ -112,6 +113,7 @@ async fn keeps_file_and_connection_when_the_plan_went_stale() {
         progress: &scene.progress,
         fresh_connection: false,
         traceparent: None,
+        memory: &UploadMemory::plenty(),
         replay: Replay::default(),
     };
     let (end, mut stream) = tokio::join!(transfer(&scene.upstreams, order, &mut source, || false), scene.accept());

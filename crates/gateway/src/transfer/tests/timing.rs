@@ -14,6 +14,8 @@ use tokio::time::{Instant, sleep, timeout};
 use wire::envelope::Envelope;
 
 use super::{Live, Ready, STORED, Verification, read_rest, request};
+use crate::memory::UploadMemory;
+use crate::transfer::answer::AnswerReader;
 use crate::transfer::exchange::{Exchange, Exchanged, Terms};
 use crate::transfer::feed::FileFeed;
 use crate::transfer::outbox::Outbox;
@@ -36,7 +38,8 @@ async fn exchange(
     outbox.push_head(Bytes::from_static(b"H"), file_len == Some(0));
     let terms =
         Terms { is_chunked: file_len.is_none(), is_reused: false, idle_limit: IDLE_LIMIT, answer_limit: ANSWER_LIMIT };
-    Exchange::new(&mut stream, &mut feed, outbox, &http::Method::PUT, progress, terms).run().await
+    let answer = AnswerReader::new(&http::Method::PUT, UploadMemory::plenty());
+    Exchange::new(&mut stream, &mut feed, outbox, answer, progress, terms).run().await
 }
 
 async fn expect(peer: &mut DuplexStream, bytes: &[u8]) {

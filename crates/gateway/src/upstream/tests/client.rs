@@ -11,6 +11,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{step, target, upstreams};
+use crate::budget::Budget;
+use crate::memory::UploadMemory;
 use crate::upstream::MAX_ANSWER_BODY;
 
 /// Reads a whole request: the head, and as much body as it announces.
@@ -53,7 +55,7 @@ async fn sends_a_request_and_reads_its_answer() {
     let mut create = step(&target, "POST", port, "/files?b=%20");
     create.headers.push(("Content-Type".to_owned(), HeaderText::Plain("application/json".to_owned())));
     create.body = Some(Bytes::from_static(b"{}"));
-    let answer = upstreams(&target).send(&create, Some("00-trace")).await.expect("an answer");
+    let answer = upstreams(&target).send(&create, Some("00-trace"), &UploadMemory::plenty()).await.expect("an answer");
     assert_eq!((answer.status, &answer.body[..]), (201, &b"{\"a\": 1}"[..]));
     assert!(answer.headers.contains(&("x-id".to_owned(), b"7".to_vec())), "{answer:?}");
     let request = request.await.expect("a request");
@@ -71,7 +73,10 @@ async fn announces_an_empty_body_only_where_a_body_is_usual() {
     for (method, announces) in [("POST", true), ("PUT", true), ("PATCH", true), ("GET", false), ("DELETE", false)] {
         let (port, request) = peer(b"HTTP/1.1 204 No Content\r\n\r\n").await;
         let target = Arc::new(target());
-        upstreams(&target).send(&step(&target, method, port, "/"), None).await.expect("an answer");
+        upstreams(&target)
+            .send(&step(&target, method, port, "/"), None, &UploadMemory::plenty())
+            .await
+            .expect("an answer");
         let request = request.await.expect("a request").to_lowercase();
         assert_eq!(request.contains("\r\ncontent-length: 0\r\n"), announces, "{request}");
         assert!(!request.contains("transfer-encoding"), "{request}");
@@ -83,7 +88,7 @@ async fn does_not_follow_a_redirect() {
     let (port, _request) =
         peer(b"HTTP/1.1 307 Elsewhere\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n").await;
     let target = Arc::new(target());
-    let answer = upstreams(&target).send(&step(&target, "GET", port, "/"), None).await;
+    let answer = upstreams(&target).send(&step(&target, "GET", port, "/"), None, &UploadMemory::plenty()).await;
     assert_eq!(answer.expect("the redirect itself").status, 307);
 }
 
@@ -96,9 +101,26 @@ async fn refuses_answers_that_are_too_large_or_no_http() {
         let answer: &'static [u8] = answer.leak();
         let (port, _request) = peer(answer).await;
         let target = Arc::new(target());
-        let result = upstreams(&target).send(&step(&target, "GET", port, "/"), None).await;
+        let result = upstreams(&target).send(&step(&target, "GET", port, "/"), None, &UploadMemory::plenty()).await;
         assert!(matches!(result, Err(NoAnswer::Misbehaved(_))), "{:?}: {result:?}", &answer[..17]);
     }
+}
+
+#[tokio::test]
+async fn takes_an_answer_out_of_the_budget_until_the_upload_ends() {
+    let budget = Budget::new(10);
+    let memory = UploadMemory::out_of(&budget);
+    let target = Arc::new(target());
+    for (body, fits) in [("12345678", true), ("123", false), ("12", true)] {
+        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let (port, _request) = peer(answer.leak().as_bytes()).await;
+        let result = upstreams(&target).send(&step(&target, "GET", port, "/"), None, &memory).await;
+        assert_eq!(result.is_ok(), fits, "{body}: {result:?}");
+        assert!(fits || matches!(result, Err(NoAnswer::NoMemory)), "{result:?}");
+    }
+    assert_eq!(budget.used(), 10);
+    drop(memory);
+    assert_eq!(budget.used(), 0);
 }
 
 #[tokio::test]
@@ -106,7 +128,7 @@ async fn tells_an_answer_that_broke_off_from_one_that_never_began() {
     for answer in [&b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab"[..], b"HTTP/1.1 20", b""] {
         let (port, _request) = peer(answer).await;
         let target = Arc::new(target());
-        let result = upstreams(&target).send(&step(&target, "GET", port, "/"), None).await;
+        let result = upstreams(&target).send(&step(&target, "GET", port, "/"), None, &UploadMemory::plenty()).await;
         assert!(matches!(result, Err(NoAnswer::Broken(_))), "a fresh connection is never stale: {result:?}");
     }
 }
@@ -128,7 +150,8 @@ async fn limits_the_time_of_the_whole_answer() {
             let _read = stream.read_to_end(&mut rest).await;
         };
         let upstreams = upstreams(&target);
-        let (result, ()) = tokio::join!(upstreams.send(&request, None), peer);
+        let memory = UploadMemory::plenty();
+        let (result, ()) = tokio::join!(upstreams.send(&request, None, &memory), peer);
         assert_eq!(result.expect_err("no answer"), NoAnswer::Timeout);
     }
 }
@@ -150,11 +173,11 @@ async fn says_stale_when_a_pooled_connection_was_closed_before_the_request_was_w
     });
     let target = Arc::new(target());
     let upstreams = upstreams(&target);
-    upstreams.send(&step(&target, "GET", port, "/"), None).await.expect("an answer");
+    upstreams.send(&step(&target, "GET", port, "/"), None, &UploadMemory::plenty()).await.expect("an answer");
     // The runtime is not given a chance to see the closure before the next request is handed to the connection.
     close.send(()).expect("a peer");
     is_closed.recv().expect("a word");
-    let result = upstreams.send(&step(&target, "POST", port, "/"), None).await;
+    let result = upstreams.send(&step(&target, "POST", port, "/"), None, &UploadMemory::plenty()).await;
     assert_eq!(result.expect_err("no answer"), NoAnswer::StaleConnection);
     peer.join().expect("the peer ended well");
 }

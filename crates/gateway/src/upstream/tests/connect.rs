@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::{CONNECT_LIMIT, ScriptedResolver, Tls, step, target, tls_listener, trusting, upstreams_of, url};
+use crate::memory::UploadMemory;
 use crate::upstream::{Resolve, Upstreams};
 
 const NO_CONTENT: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
@@ -52,7 +53,7 @@ async fn refuses_a_private_literal_without_asking_the_name_server() {
     let resolver = ScriptedResolver::new(vec![vec![server().await]]);
     let upstreams = upstreams_of(&[&target], resolver.clone());
     for host in ["169.254.169.254", "10.0.0.1", "::1", "::ffff:10.0.0.1", "0.0.0.0"] {
-        let answer = upstreams.send(&get(&target, Scheme::Http, host, 80), None).await;
+        let answer = upstreams.send(&get(&target, Scheme::Http, host, 80), None, &UploadMemory::plenty()).await;
         assert!(matches!(answer, Err(NoAnswer::NotAllowed(_))), "{host}: {answer:?}");
     }
     assert_eq!(resolver.calls.load(Ordering::Relaxed), 0);
@@ -64,7 +65,8 @@ async fn refuses_a_name_as_soon_as_one_of_its_addresses_is_refused() {
     for addresses in [vec![private(1)], vec![allowed, private(1)], vec![private(1), allowed]] {
         let target = Arc::new(target());
         let upstreams = upstreams_of(&[&target], ScriptedResolver::new(vec![addresses]));
-        let answer = upstreams.send(&get(&target, Scheme::Http, "files.example", 80), None).await;
+        let answer =
+            upstreams.send(&get(&target, Scheme::Http, "files.example", 80), None, &UploadMemory::plenty()).await;
         let Err(NoAnswer::NotAllowed(why)) = answer else { panic!("{answer:?}") };
         assert!(why.contains("files.example") && why.contains("10.0.0.1"), "{why}");
     }
@@ -75,7 +77,7 @@ async fn resolves_once_per_dial_so_that_a_name_cannot_change_between_check_and_u
     let target = Arc::new(target());
     let resolver = ScriptedResolver::new(vec![vec![server().await], vec![private(1)]]);
     let upstreams = upstreams_of(&[&target], resolver.clone());
-    let answer = upstreams.send(&get(&target, Scheme::Http, "rebind.example", 80), None).await;
+    let answer = upstreams.send(&get(&target, Scheme::Http, "rebind.example", 80), None, &UploadMemory::plenty()).await;
     assert_eq!(answer.expect("the checked address").status, 204);
     assert_eq!(resolver.calls.load(Ordering::Relaxed), 1);
 }
@@ -86,12 +88,13 @@ async fn lets_each_target_reach_only_its_own_private_networks() {
     let inside = Arc::new(target());
     let outside = Arc::new(Target { allow_private: Vec::new(), ..target() });
     let upstreams = upstreams_of(&[&inside, &outside], ScriptedResolver::new(vec![vec![address]]));
-    let answer = upstreams.send(&get(&inside, Scheme::Http, "files.example", 80), None).await;
+    let answer = upstreams.send(&get(&inside, Scheme::Http, "files.example", 80), None, &UploadMemory::plenty()).await;
     assert_eq!(answer.expect("its own network").status, 204);
-    let answer = upstreams.send(&get(&outside, Scheme::Http, "files.example", 80), None).await;
+    let answer = upstreams.send(&get(&outside, Scheme::Http, "files.example", 80), None, &UploadMemory::plenty()).await;
     assert!(matches!(answer, Err(NoAnswer::NotAllowed(_))), "{answer:?}");
     let stranger = Arc::new(Target { allow_private: vec!["::1/128".parse().expect("a network")], ..target() });
-    let answer = upstreams.send(&get(&stranger, Scheme::Http, "files.example", 80), None).await;
+    let answer =
+        upstreams.send(&get(&stranger, Scheme::Http, "files.example", 80), None, &UploadMemory::plenty()).await;
     assert!(matches!(answer, Err(NoAnswer::NotAllowed(_))), "a target of another configuration: {answer:?}");
 }
 
@@ -100,7 +103,7 @@ async fn tries_the_next_address_when_one_does_not_answer() {
     let target = Arc::new(target());
     let addresses = vec![closed_port().await, server().await];
     let upstreams = upstreams_of(&[&target], ScriptedResolver::new(vec![addresses]));
-    let answer = upstreams.send(&get(&target, Scheme::Http, "files.example", 80), None).await;
+    let answer = upstreams.send(&get(&target, Scheme::Http, "files.example", 80), None, &UploadMemory::plenty()).await;
     assert_eq!(answer.expect("the second address").status, 204);
 }
 
@@ -109,7 +112,8 @@ async fn says_unreachable_when_no_address_takes_the_connection_or_there_is_none(
     for addresses in [vec![closed_port().await], Vec::new()] {
         let target = Arc::new(target());
         let upstreams = upstreams_of(&[&target], ScriptedResolver::new(vec![addresses]));
-        let answer = upstreams.send(&get(&target, Scheme::Http, "files.example", 80), None).await;
+        let answer =
+            upstreams.send(&get(&target, Scheme::Http, "files.example", 80), None, &UploadMemory::plenty()).await;
         assert!(matches!(answer, Err(NoAnswer::Unreachable(_))), "{answer:?}");
     }
 }
@@ -128,7 +132,7 @@ async fn gives_up_dialling_after_the_connect_limit() {
     let target = Arc::new(target());
     let upstreams = upstreams_of(&[&target], Arc::new(Silent));
     let began = tokio::time::Instant::now();
-    let answer = upstreams.send(&get(&target, Scheme::Http, "files.example", 80), None).await;
+    let answer = upstreams.send(&get(&target, Scheme::Http, "files.example", 80), None, &UploadMemory::plenty()).await;
     assert!(matches!(answer, Err(NoAnswer::Unreachable(_))), "{answer:?}");
     assert_eq!(began.elapsed(), CONNECT_LIMIT);
 }
@@ -156,7 +160,8 @@ async fn tls_server() -> Tls {
 async fn trusts_a_target_s_own_authorities_and_asks_for_http_1_1_by_name() {
     let tls = tls_server().await;
     let (target, upstreams) = trusting(&tls.ca_pem, tls.address);
-    let answer = upstreams.send(&get(&target, Scheme::Https, "files.example", 443), None).await;
+    let answer =
+        upstreams.send(&get(&target, Scheme::Https, "files.example", 443), None, &UploadMemory::plenty()).await;
     assert_eq!(super::text(&answer.expect("a trusted server").body), "http/1.1 files.example");
 }
 
@@ -164,7 +169,8 @@ async fn trusts_a_target_s_own_authorities_and_asks_for_http_1_1_by_name() {
 async fn refuses_a_certificate_of_another_name() {
     let tls = tls_server().await;
     let (target, upstreams) = trusting(&tls.ca_pem, tls.address);
-    let answer = upstreams.send(&get(&target, Scheme::Https, "other.example", 443), None).await;
+    let answer =
+        upstreams.send(&get(&target, Scheme::Https, "other.example", 443), None, &UploadMemory::plenty()).await;
     let Err(NoAnswer::Unreachable(why)) = answer else { panic!("{answer:?}") };
     assert!(why.contains("not valid for name"), "{why}");
 }
@@ -173,7 +179,8 @@ async fn refuses_a_certificate_of_another_name() {
 async fn refuses_a_certificate_of_an_authority_that_is_not_trusted() {
     let tls = tls_server().await;
     let (target, upstreams) = trusting(&tls_server().await.ca_pem, tls.address);
-    let answer = upstreams.send(&get(&target, Scheme::Https, "files.example", 443), None).await;
+    let answer =
+        upstreams.send(&get(&target, Scheme::Https, "files.example", 443), None, &UploadMemory::plenty()).await;
     let Err(NoAnswer::Unreachable(why)) = answer else { panic!("{answer:?}") };
     assert!(why.contains("certificate"), "{why}");
 }
