@@ -251,6 +251,16 @@ impl Expression {
         &self.source
     }
 
+    /// The caller's value that this hangs on, such as `params.title`, if any: a parameter or a part of the request's path.
+    pub(crate) fn client_value(&self) -> Option<String> {
+        self.chains.iter().find_map(|chain| match chain.path.as_slice() {
+            [Segment::Name(root), Segment::Name(name), ..] if CLIENT_NAMES.contains(&root.as_str()) => {
+                Some(format!("{root}.{name}"))
+            }
+            _ => None,
+        })
+    }
+
     /// The typed value; `Ok(None)` means `omit`.
     ///
     /// # Errors
@@ -305,6 +315,9 @@ const ANSWER_NAMES: [&str; 5] = ["status", "headers", "json", "xml", "text"];
 
 /// The names that are no step.
 const FACT_NAMES: [&str; 6] = ["file", "params", "path", "env", "upload", "client"];
+
+/// The names under which stands what callers may say freely.
+const CLIENT_NAMES: [&str; 2] = ["params", "path"];
 
 fn step_of(chain: &Chain) -> Option<String> {
     match chain.path.first() {

@@ -39,7 +39,11 @@ impl HeaderList {
         for item in items {
             match item {
                 HeaderItem::Written(name, template) => {
-                    let value = template.eval_text(facts)?.map(|text| plain(name, &text)).transpose()?;
+                    let text = template.eval_text(facts)?;
+                    let odd = || {
+                        Unbuildable::misplaced(template.pieces(), "has control characters, which no header may have")
+                    };
+                    let value = text.map(|text| header_text(&text).ok_or_else(odd)).transpose()?;
                     self.set(name, value, false)?;
                 }
                 HeaderItem::Secret(name, secret) => self.set(name, Some(HeaderText::Secret(secret.clone())), false)?,
@@ -123,8 +127,11 @@ fn check_name(name: &str) -> Result<(), Unbuildable> {
 }
 
 fn plain(name: &str, text: &str) -> Result<HeaderText, Unbuildable> {
-    if text.chars().any(|c| c.is_control() && c != '\t') {
-        return Err(Unbuildable::Answer(format!("the value for header `{name}` has control characters")));
-    }
-    Ok(HeaderText::Plain(text.trim().to_owned()))
+    header_text(text)
+        .ok_or_else(|| Unbuildable::Answer(format!("the value for header `{name}` has control characters")))
+}
+
+fn header_text(text: &str) -> Option<HeaderText> {
+    let fits = !text.chars().any(|c| c.is_control() && c != '\t');
+    fits.then(|| HeaderText::Plain(text.trim().to_owned()))
 }

@@ -153,7 +153,8 @@ impl Builder<'_> {
                     let value = piece.text(self.facts)?;
                     // An empty or dotted segment would make it another resource: DELETE /files/ and not /files/1.
                     if !url.contains('?') && matches!(value.as_str(), "" | "." | "..") {
-                        return Err(Unbuildable::odd_value(piece, "a value for the path of a URL is empty or dots"));
+                        let what = "is empty or dots, which no segment of a URL's path may be";
+                        return Err(Unbuildable::misplaced(std::slice::from_ref(piece), what));
                     }
                     url.push_str(&component(&value));
                 }

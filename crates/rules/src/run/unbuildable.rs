@@ -1,7 +1,7 @@
 //! Why a request cannot be built, and whose fault that is.
 
-use crate::expr::{EvalError, Piece, Template};
-use crate::failure::{Blame, Failure, Problem};
+use crate::expr::{EvalError, Expression, Piece, Template};
+use crate::failure::{Blame, Failure, Problem, Violation};
 use crate::policy::PolicyMismatch;
 
 /// Why a request cannot be built.
@@ -9,6 +9,13 @@ use crate::policy::PolicyMismatch;
 pub(super) enum Unbuildable {
     /// An expression failed.
     Expression(EvalError),
+    /// What the caller said cannot stand in its place.
+    Client {
+        /// Such as `params.title`.
+        name: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A URL learned from an answer may not be used.
     NotAllowed(String),
     /// What an answer said contradicts itself or the request that it is for.
@@ -26,16 +33,23 @@ impl From<EvalError> for Unbuildable {
 }
 
 impl Unbuildable {
-    /// A value that cannot stand in its place; the fault of the answer it hangs on, if any.
-    pub(super) fn odd_value(piece: &Piece, what: &str) -> Self {
-        let answer_of = match piece {
-            Piece::Expression(expression) => expression.answer_of(),
-            Piece::Text(_) | Piece::Stream(_) => None,
+    /// A value that cannot stand in its place: the fault of the answer that it hangs on, else of the caller's value, else of
+    /// the rule.
+    pub(super) fn misplaced(pieces: &[Piece], what: &str) -> Self {
+        let expressions = || {
+            pieces.iter().filter_map(|piece| match piece {
+                Piece::Expression(expression) => Some(expression),
+                Piece::Text(_) | Piece::Stream(_) => None,
+            })
         };
-        Self::Expression(EvalError { message: what.to_owned(), answer_of })
+        let answer_of = expressions().find_map(Expression::answer_of);
+        match expressions().find_map(Expression::client_value) {
+            Some(name) if answer_of.is_none() => Self::Client { name, what: what.to_owned() },
+            _ => Self::Expression(EvalError { message: format!("a value {what}"), answer_of }),
+        }
     }
 
-    /// The same for a whole template.
+    /// A value of the wrong kind; the fault of the answer it hangs on, if any.
     pub(super) fn odd_template(template: &Template, what: &str) -> Self {
         let answer_of = template.pieces().iter().find_map(|piece| match piece {
             Piece::Expression(expression) => expression.answer_of(),
@@ -48,6 +62,10 @@ impl Unbuildable {
     pub(super) fn into_failure(self, step: &str) -> Failure {
         let failure = match self {
             Self::Expression(error) => return evaluation(error.within(step), step),
+            Self::Client { name, what } => {
+                let violation = Violation { field: name.clone(), message: what.clone() };
+                Failure::new(Problem::InvalidParameter, format!("`{name}` {what}")).with_violations(vec![violation])
+            }
             Self::NotAllowed(cause) => {
                 Failure::new(Problem::UpstreamNotAllowed, format!("the URL for step `{step}` is not allowed: {cause}"))
             }
