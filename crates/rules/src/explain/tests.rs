@@ -18,6 +18,16 @@ fn shows_exact_lengths_of_base64_inside_json() {
 }
 
 #[test]
+fn shows_one_form() {
+    insta::assert_snapshot!(explained("flowkiwi-media", &[]));
+}
+
+#[test]
+fn shows_a_finalize_step_without_a_body() {
+    insta::assert_snapshot!(explained("teamwork-desk-file", &[("disposition", "attachment-inline")]));
+}
+
+#[test]
 fn shows_signed_calls_polling_and_undo() {
     insta::assert_snapshot!(explained(
         "amazon-connect-file",
