@@ -5,6 +5,8 @@ pub mod client;
 pub mod content;
 pub mod forms;
 pub mod rig;
+mod told;
 
 pub use client::{Answer, RawConnection};
 pub use rig::{Rig, Rules};
+pub use told::told;

@@ -1,7 +1,8 @@
 //! What a caller may say beside the file arrives with its type, and anything else is refused by name.
 
-use harness::{Rig, content};
-use sandbox::{Options, System};
+use harness::{Rig, Rules, client, content, told};
+use http::Request;
+use sandbox::{Options, Sandbox, System};
 use serde_json::{Value, json};
 
 use crate::stored::assert_stored;
@@ -51,7 +52,7 @@ async fn a_form_may_give_some_parameters_in_the_query_and_a_text_of_several_line
     let upload = upload.param("description", "line one\r\nline two\r\n");
     let mut request = upload.request();
     *request.uri_mut() = "/klinkcx/file?sort_order=7&title=a+b".parse().expect("a target");
-    let answer = harness::client::http1(rig.address(), request).await.expect("an answer");
+    let answer = client::http1(rig.address(), request).await.expect("an answer");
     let fields = assert_stored(&sandbox, &upload, &answer).fields;
     assert_eq!(fields["description"], "line one\r\nline two\r\n");
     assert_eq!((&fields["sortOrder"], &fields["title"]), (&json!(7), &json!("a b")));
@@ -152,6 +153,33 @@ async fn connect_wants_an_arn() {
         let spaced = bare.param("associated_resource_arn", "arn:aws:cases us-east-1");
         let answer = spaced.send(&rig).await;
         assert_eq!((answer.status, answer.problem().as_str()), (400, "invalid-parameter"), "{spaced}");
+    }
+    assert_eq!(sandbox.journal(), []);
+}
+
+/// Regressed once: a caller's value that no header can hold was blamed on the upstream.
+#[tokio::test]
+async fn a_value_that_fits_no_header_is_the_callers_fault() {
+    let sandbox = Sandbox::start(Options::default()).await.expect("a sandbox");
+    let route = "
+route: titled
+path: /titled
+params: { title: { } }
+targets: { api: { url: '${ env.FLOWKIWI_URL }' } }
+steps:
+  - id: store
+    request: PUT /x
+    target: api
+    headers: { X-Title: 'title ${ params.title }' }
+    body: file
+result: { }
+";
+    let rig = Rules::shipped(&sandbox).route(route).start();
+    for title in ["a%0D%0AX-Evil:%201", "nul%00", "bell%07"] {
+        let request = Request::put(format!("/titled/a.txt?title={title}")).body(vec![1]).expect("a request");
+        let answer = client::http1(rig.address(), request).await.expect("an answer");
+        assert_eq!(told(&answer).split(" |").next(), Some("400 invalid-parameter client no"), "{title}");
+        assert_eq!(answer.json()["violations"][0]["field"], "params.title");
     }
     assert_eq!(sandbox.journal(), []);
 }

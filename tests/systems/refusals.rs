@@ -1,6 +1,6 @@
 //! Whatever shape an upstream's refusal has, the client gets the one problem shape, and no secret in it.
 
-use harness::{Answer, Rules, content};
+use harness::{Answer, Rules, content, told};
 use http::HeaderMap;
 use sandbox::peer::{Reply, ScriptedPeer};
 use sandbox::{Options, Sandbox, System};
@@ -35,36 +35,6 @@ fn html(status: u16) -> Reply {
 
 fn typed(status: u16, kind: &str, body: &serde_json::Value) -> Reply {
     Reply::json(status, body).with("x-amzn-ErrorType", kind)
-}
-
-/// `status problem blame committed | upstream's status, code | message | field: complaint; …`
-pub(crate) fn told(answer: &Answer) -> String {
-    let problem = answer.json();
-    let word = |name: &str| problem[name].as_str().unwrap_or("-").to_owned();
-    assert_eq!(problem["status"], answer.status);
-    assert_eq!(answer.header("content-type"), Some("application/problem+json"));
-    let upstream = &problem["upstream"];
-    let said = |name: &str| upstream[name].as_str().unwrap_or("-").to_owned();
-    let violations = problem["violations"].as_array().cloned().unwrap_or_default();
-    let violations = violations.iter().map(|violation| {
-        format!(
-            "{}: {}",
-            violation["field"].as_str().unwrap_or_default(),
-            violation["message"].as_str().unwrap_or_default()
-        )
-    });
-    let violations: Vec<_> = violations.collect();
-    format!(
-        "{} {} {} {} | {} {} | {} | {}",
-        answer.status,
-        answer.problem(),
-        word("blame"),
-        word("committed"),
-        upstream["status"],
-        said("code"),
-        said("message"),
-        if violations.is_empty() { "-".to_owned() } else { violations.join("; ") }
-    )
 }
 
 /// Nothing that is a secret, or would do as one, stands in an answer.

@@ -1,10 +1,10 @@
 //! What S3 says of a form or of a presigned PUT, and what finalize steps say afterwards.
 
-use harness::{Rules, content};
+use harness::{Rules, content, told};
 use sandbox::peer::{Reply, ScriptedPeer};
 use sandbox::{Fault, FaultKind, Options, Sandbox, Step, System};
 
-use crate::refusals::{MARK, assert_keeps_secrets, told};
+use crate::refusals::{MARK, assert_keeps_secrets};
 use crate::upload::Upload;
 
 fn xml(status: u16, code: &str, message: &str) -> Reply {
