@@ -69,7 +69,7 @@ pub async fn handle(
     let mut ledger = Ledger::open(&head);
     let (matched, place, body) = match let_in(&app, &mut ledger, &connection, &head, body) {
         Ok(inside) => inside,
-        Err((failure, body)) => return turn_away(&app, &ledger, *failure, &head, body),
+        Err(refused) => return turn_away(&app, &ledger, *refused, &head),
     };
     let arrival = Arrival { ledger: ledger.clone(), matched, head, received: OffsetDateTime::now_utc(), place };
     let (reply, answer) = oneshot::channel();
@@ -80,12 +80,22 @@ pub async fn handle(
     }
 }
 
-type LetIn = Result<(Match, Place, BodyReader), (Box<Failure>, Incoming)>;
+type LetIn = Result<(Match, Place, BodyReader), Box<TurnedAway>>;
+
+/// A request that is not let in.
+struct TurnedAway {
+    failure: Failure,
+    body: Incoming,
+    /// Whether the head itself is one that a strict server must not serve: what follows it on the connection is not trusted.
+    is_dubious: bool,
+}
 
 /// The head gate, routing and the limits: all that is decided before anything is asked of the body.
 fn let_in(app: &Arc<App>, ledger: &mut Ledger, connection: &ConnectionInfo, head: &Parts, body: Incoming) -> LetIn {
+    if let Err(failure) = head::check(head) {
+        return Err(Box::new(TurnedAway { failure, body, is_dubious: true }));
+    }
     let admitted = (|| {
-        head::check(head)?;
         let matched = find_route(app, ledger, head)?;
         let sizes = head::announced_sizes(&head.headers)?;
         let whole = read::whole_body_digests(head)?;
@@ -96,7 +106,7 @@ fn let_in(app: &Arc<App>, ledger: &mut Ledger, connection: &ConnectionInfo, head
             let reader = BodyReader::new(body, connection.http2, sizes.content_length, whole, &app.config.timeouts);
             Ok((matched, place, reader))
         }
-        Err(failure) => Err((Box::new(failure), body)),
+        Err(failure) => Err(Box::new(TurnedAway { failure, body, is_dubious: false })),
     }
 }
 
@@ -133,10 +143,11 @@ fn find_place(app: &Arc<App>, ledger: &Ledger, matched: &Match) -> Result<Place,
 
 /// Answers a refused request. A client that waits for `100 Continue` has sent nothing; any other is listened to for a while,
 /// so that it hears the answer.
-fn turn_away(app: &Arc<App>, ledger: &Ledger, failure: Failure, head: &Parts, body: Incoming) -> Response<Full<Bytes>> {
+fn turn_away(app: &Arc<App>, ledger: &Ledger, refused: TurnedAway, head: &Parts) -> Response<Full<Bytes>> {
+    let TurnedAway { failure, body, is_dubious } = refused;
     let unread = !body.is_end_stream();
     if unread && !head.headers.contains_key(http::header::EXPECT) {
         app.tasks.spawn(drain::read_and_discard(body));
     }
-    pipeline::settle(app, ledger, &Err(failure), 0, unread)
+    pipeline::settle(app, ledger, &Err(failure), 0, unread || is_dubious)
 }
