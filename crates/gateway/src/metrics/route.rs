@@ -41,7 +41,6 @@ pub struct StepMetrics {
     route: Arc<str>,
     step: Arc<str>,
     series: Arc<Series>,
-    duration: Histogram,
 }
 
 impl RouteMetrics {
@@ -151,9 +150,10 @@ impl RouteMetrics {
 
 impl StepMetrics {
     fn new(series: &Arc<Series>, route: &Arc<str>, step: &Arc<str>) -> Self {
-        series.step_requests.with_label_values(&[&**route, &**step, StepStatus::Success.label()]);
-        let duration = series.step_duration.with_label_values(&[&**route, &**step]);
-        Self { route: Arc::clone(route), step: Arc::clone(step), series: Arc::clone(series), duration }
+        let labels = [&**route, &**step, StepStatus::Success.label()];
+        series.step_requests.with_label_values(&labels);
+        series.step_duration.with_label_values(&labels);
+        Self { route: Arc::clone(route), step: Arc::clone(step), series: Arc::clone(series) }
     }
 
     fn expose_undo(&self) {
@@ -164,8 +164,9 @@ impl StepMetrics {
 
     /// One attempt ended.
     pub fn requested(&self, status: StepStatus, took: Duration) {
-        self.series.step_requests.with_label_values(&[&*self.route, &*self.step, status.label()]).inc();
-        self.duration.observe(took.as_secs_f64());
+        let labels = [&*self.route, &*self.step, status.label()];
+        self.series.step_requests.with_label_values(&labels).inc();
+        self.series.step_duration.with_label_values(&labels).observe(took.as_secs_f64());
     }
 
     /// The step is sent again.

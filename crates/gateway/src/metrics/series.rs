@@ -88,7 +88,7 @@ impl Series {
             step_duration: histograms(
                 at,
                 ("step_duration_seconds", "From sending a step's request to its whole answer, per attempt."),
-                &["route", "step"],
+                &["route", "step", "status"],
                 &STEP_BUCKETS,
             )?,
             step_requests: counters(

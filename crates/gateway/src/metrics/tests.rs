@@ -15,7 +15,7 @@ const CONTRACT: [(&str, &str, &[&str]); 20] = [
     ("tidegate_received_bytes_total", "counter", &["route"]),
     ("tidegate_sent_bytes_total", "counter", &["route", "target"]),
     ("tidegate_stall_seconds_total", "counter", &["route", "side"]),
-    ("tidegate_step_duration_seconds", "histogram", &["route", "step"]),
+    ("tidegate_step_duration_seconds", "histogram", &["route", "step", "status"]),
     ("tidegate_step_requests_total", "counter", &["route", "step", "status"]),
     ("tidegate_retries_total", "counter", &["route", "step", "reason"]),
     ("tidegate_undo_total", "counter", &["route", "step", "outcome"]),
