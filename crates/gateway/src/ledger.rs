@@ -79,12 +79,14 @@ impl Ledger {
     }
 }
 
-/// How an upload ended: what the client or the rule refused is `refused`, what broke is `failed`.
+/// How an upload ended: what was turned away for what it is, or for lack of room, is `refused`; what broke is `failed`.
 fn outcome(end: &Result<Stored, Failure>) -> Outcome {
     match end {
         Ok(_) => Outcome::Completed,
         Err(failure) if failure.problem == Problem::ClientGone => Outcome::Cancelled,
         Err(failure) if failure.blame == Blame::Client => Outcome::Refused,
+        // Nothing was begun for it. An upload that a drain aborted has a step and failed.
+        Err(Failure { problem: Problem::Overloaded | Problem::Draining, step: None, .. }) => Outcome::Refused,
         Err(_) => Outcome::Failed,
     }
 }

@@ -194,15 +194,4 @@ impl Problem {
     pub fn wants_retry_after(self) -> bool {
         matches!(self, Self::Overloaded | Self::Draining | Self::UpstreamBusy | Self::RateLimited)
     }
-
-    /// How the upload ended: the `outcome` label. A problem that is the client's alone is a refusal as long as no byte of the
-    /// file was used; the other outcomes are `failed` and `cancelled`.
-    pub fn outcome(self) -> &'static str {
-        match self.blame() {
-            _ if self == Self::ClientGone => "cancelled",
-            Blame::Client => "refused",
-            Blame::Gateway if matches!(self, Self::Overloaded | Self::Draining) => "refused",
-            Blame::Gateway | Blame::Upstream => "failed",
-        }
-    }
 }
