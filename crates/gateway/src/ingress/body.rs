@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use rules::config::Timeouts;
 use rules::run::TransferTrouble;
 use tokio::time::{Instant, Sleep};
-use wire::digest::{ClientDigests, Digester};
+use wire::digest::{ClientDigests, DigestMismatch, Digester};
 
 /// Reads a request's body.
 #[derive(Debug)]
@@ -118,7 +118,10 @@ impl BodyReader {
         }
         if let Some(whole) = self.whole.take() {
             let digests = whole.digester.finish();
-            whole.expected.verify(&digests).map_err(|mismatch| TransferTrouble::Digest(mismatch.to_string()))?;
+            whole.expected.verify(&digests).map_err(|DigestMismatch { algorithm, field }| {
+                let what = format!("the {algorithm} digest of the request's body is not the one given in `{field}`");
+                TransferTrouble::Digest(what)
+            })?;
         }
         self.ended = true;
         Ok(())
@@ -205,7 +208,7 @@ impl Patience {
         Poll::Ready(TransferTrouble::ClientTooSlow(if left < idle {
             format!("the body came slower than {} bytes per second on average", self.min_rate)
         } else {
-            format!("the body did not move for {} seconds", idle.as_secs())
+            format!("the body did not move for {idle:?}")
         }))
     }
 }

@@ -1,5 +1,6 @@
 //! A form up to the head of its file: text fields are parameters, and where the file begins tells how long it is.
 
+use std::error::Error as _;
 use std::future::poll_fn;
 
 use rules::failure::{Failure, Problem};
@@ -119,7 +120,15 @@ fn malformed(error: &FormError) -> Failure {
         FormError::Digest(_) => Problem::MalformedRequest,
         _ => Problem::MalformedForm,
     };
-    Failure::new(problem, error.to_string())
+    Failure::new(problem, in_full(error))
+}
+
+/// What is wrong with a form, and the cause where there is one: its client has no other way to learn it.
+pub(super) fn in_full(error: &FormError) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
 }
 
 fn no_file() -> Failure {

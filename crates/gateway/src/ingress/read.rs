@@ -42,11 +42,13 @@ pub(crate) fn form_type(head: &Parts) -> Option<&str> {
 /// Anything malformed in the head or in a form's fields, and names that could never be one.
 pub(crate) async fn read(arrival: Arrival, body: &mut BodyReader) -> Result<(UploadRequest<'_>, Place), Failure> {
     let Arrival { ledger, matched, head, received, place } = arrival;
+    let route = Arc::clone(&matched.route);
     let origin = Origin { upload_id: ledger.upload_id, route: matched.route, captures: matched.captures, received };
     let request = match form_type(&head) {
         Some(content_type) => read_form(&head, origin, body, content_type, &place.memory).await,
         None => read_raw(&head, matched.name.as_deref(), origin, body),
-    }?;
+    };
+    let request = request.map_err(|failure| failure.naming_transfer(&route))?;
     place.entry.live().announce(request.offer.size);
     Ok((request, place))
 }

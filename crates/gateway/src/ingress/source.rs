@@ -125,5 +125,5 @@ fn malformed(error: wire::form::FormError) -> TransferTrouble {
         let hint = "send the file's exact size as Upload-Length";
         return TransferTrouble::WrongLength(format!("{error}; {hint}"));
     }
-    TransferTrouble::MalformedForm(error.to_string())
+    TransferTrouble::MalformedForm(super::form::in_full(&error))
 }

@@ -92,7 +92,7 @@ fn parse(param: &Param, text: &str) -> Result<Value, String> {
             let number: serde_json::Number = serde_json::from_str(text).map_err(|_| "must be a number")?;
             let size = number.as_f64().filter(|size| size.is_finite()).ok_or("must be a number")?;
             if size < *min || size > *max {
-                return Err(between("a number", min, max, (min.is_infinite(), max.is_infinite())));
+                return Err(between("a number", min, max, (*min <= f64::MIN, *max >= f64::MAX)));
             }
             Ok(number.into())
         }

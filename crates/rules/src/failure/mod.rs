@@ -121,14 +121,15 @@ impl Failure {
 
     /// Trouble with the client's body before the transfer began (reading a form's fields or the first bytes).
     pub fn before_transfer(route: &Route, trouble: TransferTrouble) -> Self {
-        let failure = crate::run::failure_of(trouble);
-        match failure.problem {
-            // The contract: digest and length failures name the transfer.
-            Problem::LengthMismatch | Problem::DigestMismatch => match route.steps.get(route.transfer) {
-                Some(step) => failure.at_step(&step.id),
-                None => failure,
-            },
-            _ => failure,
+        crate::run::failure_of(trouble).naming_transfer(route)
+    }
+
+    /// The same failure; one of digest or length names the transfer, wherever it was found.
+    #[must_use]
+    pub fn naming_transfer(self, route: &Route) -> Self {
+        match (self.problem, route.steps.get(route.transfer)) {
+            (Problem::LengthMismatch | Problem::DigestMismatch, Some(step)) => self.at_step(&step.id),
+            _ => self,
         }
     }
 
