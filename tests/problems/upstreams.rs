@@ -185,11 +185,23 @@ async fn a_failure_after_the_transfer_says_whether_the_file_exists() {
     stage.expect("upstream-misbehaved.check", &stage.send(put("a"), "x").await);
 }
 
+/// The plain rule with a header made of a parameter.
+fn with_header(value: &str) -> String {
+    let headers = format!("    body: file\n    headers: {{ X-Note: '{value}' }}\n");
+    format!("{}params: {{ note: {{}} }}\n", PLAIN.replace("    body: file\n", &headers))
+}
+
+#[tokio::test]
+async fn a_parameter_that_would_break_a_header_is_the_clients() {
+    let stage = Stage::new(&with_header("${ params.note }"), []).await;
+    stage.expect("invalid-parameter.header-value", &stage.send(put("a?note=one%0D%0AX-Two:%20two"), "x").await);
+    assert!(stage.peer.requests().is_empty());
+}
+
 #[tokio::test]
 async fn an_expression_that_fails_on_nothing_of_the_upstreams_is_internal() {
-    let rule = PLAIN.replace("    body: file\n", "    body: file\n    headers: { X-Note: '${ params.note }' }\n");
-    let stage = Stage::new(&format!("{rule}params: {{ note: {{}} }}\n"), [stored()]).await;
-    stage.expect("internal.header-value", &stage.send(put("a?note=one%0D%0AX-Two:%20two"), "x").await);
+    let stage = Stage::new(&with_header("${ params.note | int }"), []).await;
+    stage.expect("internal.expression", &stage.send(put("a?note=word"), "x").await);
     assert!(stage.peer.requests().is_empty());
 }
 
