@@ -44,7 +44,7 @@ async fn errors_are_lists_maps_or_plain_text() {
         ),
         (
             vec![json(&example, 400, r#"{ "errorMessages": [], "errors": { "file": "is not attached" } }"#)],
-            "502 upstream-refused upstream no | 400 - | {\"errorMessages\":[],\"errors\":{\"file\":\"is not attached\"}} | file: is not attached",
+            "502 upstream-refused upstream no | 400 - | - | file: is not attached",
         ),
         (vec![plain(403, "XSRF check failed")], "502 upstream-refused gateway no | 403 - | XSRF check failed | -"),
         (vec![plain(413, "")], "422 upstream-refused-file client no | 413 - | - | -"),
