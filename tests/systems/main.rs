@@ -4,6 +4,7 @@
 mod connect;
 mod every_form;
 mod expiry;
+mod forwarding;
 mod lengths;
 mod names;
 mod parameters;
