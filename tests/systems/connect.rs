@@ -1,15 +1,15 @@
 //! What Amazon Connect alone has: a scan to wait for, a token that makes Start repeatable, and SigV4.
 
-use harness::{Answer, Rig, Rules, content};
+use harness::{Answer, Rules, content};
 use sandbox::{Exchange, Fault, FaultKind, ObjectState, Options, Sandbox, Step, System};
 use serde_json::Value;
 
 use crate::stored::assert_stored;
 use crate::upload::Upload;
 
-/// The rule with a patience that a test can wait for.
-fn impatient(sandbox: &Sandbox) -> Rig {
-    Rules::shipped(sandbox).edit("every: 1s", "every: 10ms").edit("within: 30s", "within: 60ms").start()
+/// The rule with questions in quick succession.
+fn hurried(sandbox: &Sandbox) -> Rules {
+    Rules::shipped(sandbox).edit("every: 1s", "every: 10ms")
 }
 
 async fn started(options: Options) -> Sandbox {
@@ -31,7 +31,7 @@ fn state(sandbox: &Sandbox) -> Option<ObjectState> {
 #[tokio::test]
 async fn a_file_that_passes_the_scan_is_stored() {
     let sandbox = started(Options { connect_scan_polls: 2, ..Options::default() }).await;
-    let answer = waiting().send(&impatient(&sandbox)).await;
+    let answer = waiting().send(&hurried(&sandbox).start()).await;
     assert_eq!((answer.status, &answer.json()["status"]), (201, &"stored".into()), "{}", answer.json());
     assert_eq!(answer.json()["result"]["file_status"], "APPROVED");
     assert_eq!((state(&sandbox), exchanges(&sandbox, Step::Status).len()), (Some(ObjectState::Approved), 3));
@@ -40,7 +40,7 @@ async fn a_file_that_passes_the_scan_is_stored() {
 #[tokio::test]
 async fn a_file_that_the_scan_rejects_is_the_clients_fault_and_is_deleted() {
     let sandbox = started(Options { connect_scan_polls: 1, ..Options::default() }).await;
-    let answer = waiting().named("eicar.png").send(&impatient(&sandbox)).await;
+    let answer = waiting().named("eicar.png").send(&hurried(&sandbox).start()).await;
     let problem = answer.json();
     assert_eq!((answer.status, answer.problem().as_str()), (422, "upstream-refused-file"), "{problem}");
     assert_eq!((&problem["blame"], &problem["step"]), (&"client".into(), &"scan".into()));
@@ -51,7 +51,8 @@ async fn a_file_that_the_scan_rejects_is_the_clients_fault_and_is_deleted() {
 #[tokio::test]
 async fn a_scan_that_takes_too_long_leaves_the_file_processing() {
     let sandbox = started(Options { connect_scan_polls: u32::MAX, ..Options::default() }).await;
-    let answer = waiting().send(&impatient(&sandbox)).await;
+    let rig = hurried(&sandbox).edit("within: 30s", "within: 60ms").start();
+    let answer = waiting().send(&rig).await;
     assert_eq!((answer.status, &answer.json()["status"]), (202, &"processing".into()), "{}", answer.json());
     assert_eq!(answer.json()["result"]["file_status"], "PROCESSING");
     assert_eq!(answer.json()["result"]["id"], sandbox.objects()[0].id.as_str());
@@ -61,7 +62,7 @@ async fn a_scan_that_takes_too_long_leaves_the_file_processing() {
 #[tokio::test]
 async fn nobody_asks_for_the_scan_unless_the_client_waits() {
     let sandbox = started(Options::default()).await;
-    let rig = impatient(&sandbox);
+    let rig = hurried(&sandbox).start();
     let silent = Upload::to(System::AmazonConnect, content::bytes(1000));
     for upload in [silent.clone(), silent.param("wait", "false")] {
         let answer = upload.send(&rig).await;
@@ -133,7 +134,7 @@ async fn a_signed_length_is_an_assertion_and_no_second_header() {
 async fn every_request_is_signed_with_and_without_a_session_token() {
     for session_token in [None, Some("FwoGZXIvYXdzE//token+with/odd=characters==".to_owned())] {
         let sandbox = started(Options { session_token: session_token.clone(), ..Options::default() }).await;
-        let rig = Rules::shipped(&sandbox).edit("every: 1s", "every: 10ms").start();
+        let rig = hurried(&sandbox).start();
         for resource in ["domain/d1/case/c1", "domain/ü~x+y=z&%25:é*'()!/case/c1", "case/🦀"] {
             let arn = format!("arn:aws:cases:us-east-1:123456789012:{resource}");
             let mut upload = waiting();

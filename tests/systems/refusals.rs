@@ -175,7 +175,7 @@ async fn problem_documents_of_flowkiwi() {
         said(
             f,
             problem(403, permissions),
-            "502 upstream-refused gateway no | 403 /errors/403 | The caller is missing one or more identity permissions required for this operation. | -",
+            "502 upstream-refused gateway no | 403 /errors/403 | The caller is missing one or more identity permissions required for this operation. Missing: product:media:create | -",
         ),
         said(
             f,
