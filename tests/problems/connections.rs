@@ -89,6 +89,22 @@ async fn one_connection_more_than_the_limit_is_closed() {
     assert!(scrape.contains("tidegate_connections{listener=\"127.0.0.1:0\"} 1\n"), "{scrape}");
 }
 
+/// No request was read, so there is no upload id. A listener that may speak HTTP/2 only closes, as the test above shows.
+#[tokio::test]
+async fn one_connection_more_than_the_limit_hears_so_where_only_http_1_is_spoken() {
+    let rules = Rules::default().listener("{ address: \"127.0.0.1:0\" }").settings("limits: { connections: 1 }");
+    let stage = Stage::with(rules, PLAIN, []).await;
+    let mut first = stage.open().await;
+    first.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("it is sent");
+    assert_eq!(first.answer().await.expect("an answer").status, 404);
+    let mut second = stage.open().await;
+    let answer = second.answer().await.expect("an answer");
+    assert_eq!((answer.status, answer.problem().as_str()), (503, "overloaded"), "{answer:?}");
+    assert_eq!((answer.header("retry-after"), answer.header("connection")), (Some("1"), Some("close")));
+    second.finish().await.expect("it is closed");
+    assert!(second.is_closed().await);
+}
+
 #[tokio::test]
 async fn http_2_hears_the_same_problems() {
     let stage = Stage::plain("accept: { size: { max: 4B } }\n", [stored()]).await;
