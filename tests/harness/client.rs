@@ -174,6 +174,7 @@ pub async fn http1(address: SocketAddr, request: Request<Vec<u8>>) -> io::Result
 pub struct Http2Upload {
     body: h2::SendStream<Bytes>,
     answer: h2::client::ResponseFuture,
+    connection: tokio::task::AbortHandle,
 }
 
 impl Http2Upload {
@@ -182,7 +183,9 @@ impl Http2Upload {
     /// # Errors
     /// As socket and protocol say.
     pub async fn begin(address: SocketAddr, request: Request<()>) -> io::Result<Self> {
-        Self::begin_over(TcpStream::connect(address).await?, request).await
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Self::begin_over(stream, request).await
     }
 
     /// The same over a stream that is open already, such as one of TLS.
@@ -194,12 +197,12 @@ impl Http2Upload {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (mut client, connection) = h2::client::handshake(stream).await.map_err(io::Error::other)?;
-        tokio::spawn(async move {
+        let connection = tokio::spawn(async move {
             // Ends with the connection; what went wrong shows in the answer.
             let _end = connection.await;
         });
         let (answer, body) = client.send_request(request, false).map_err(io::Error::other)?;
-        Ok(Self { body, answer })
+        Ok(Self { body, answer, connection: connection.abort_handle() })
     }
 
     /// Sends a DATA frame (as many as the peer's window asks for).
@@ -224,6 +227,11 @@ impl Http2Upload {
     /// Resets the stream.
     pub fn reset(&mut self, reason: h2::Reason) {
         self.body.send_reset(reason);
+    }
+
+    /// Closes the connection under the stream, without a word of HTTP/2.
+    pub fn drop_connection(self) {
+        self.connection.abort();
     }
 
     /// The answer.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 use rules::admission::admit;
 use rules::config::Route;
-use rules::failure::Failure;
+use rules::failure::{Failure, Problem};
 use rules::plan::{TransferPlan, plan};
 use rules::run::Run;
 use tokio::sync::oneshot;
@@ -31,7 +31,7 @@ pub(crate) async fn run(app: Arc<App>, arrival: Arrival, mut body: BodyReader, m
     let ledger = arrival.ledger.clone();
     let around = Surroundings::new(&app, &arrival, client_gone.clone());
     let span = tracing::info_span!("upload", id = %ledger.upload_id, route = &*around.route.name);
-    let end = {
+    let mut end = {
         let stages = AssertUnwindSafe(stages(arrival, &mut body, &around)).catch_unwind().instrument(span);
         tokio::pin!(stages);
         loop {
@@ -42,6 +42,12 @@ pub(crate) async fn run(app: Arc<App>, arrival: Arrival, mut body: BodyReader, m
             }
         }
     };
+    if let Err(failure) = &mut end
+        && failure.problem == Problem::ClientGone
+    {
+        let why = Failure::before_transfer(&around.route, body.why_gone());
+        *failure = Failure { committed: failure.committed, step: failure.step.take().or(why.step.clone()), ..why };
+    }
     let answer = settle(&app, &ledger, &end, around.live.progress().received(), !body.is_ended());
     // A client that went away does not hear it.
     let _unheard = reply.send(answer);

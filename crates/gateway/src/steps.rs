@@ -1,8 +1,9 @@
 //! Prepare and finalize: sends the requests that `rules::run` asks for and reports what came back.
 //!
 //! No decision is made here. An upload can be interrupted between and during requests: by its client until the last bytes
-//! were released, and by the end of a drain at any time.
+//! were released, and by the end of a drain at any time. What a request began is learned before it is given up.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -116,47 +117,51 @@ impl Interrupts {
             Self::ByDrain => Stage::Finalize,
         }
     }
-}
 
-async fn carry_out(begun: &mut Begun, around: &Surroundings, interrupts: Interrupts) -> Result<Pause, Box<Failure>> {
-    loop {
-        let done = async {
-            match begun.next() {
-                Action::Send(request) => Done::Answered(send(&request, around, interrupts.stage()).await),
-                Action::Wait { pause, step, retry } => {
-                    if let Some(reason) = retry {
-                        around.live.route().step(&step).retried(reason);
-                    }
-                    tokio::time::sleep(pause).await;
-                    Done::Waited
-                }
-                Action::Transfer(request) => Done::Pause(Pause::Transfer(Box::new(request))),
-                Action::Finish(receipt) => Done::Pause(Pause::Finished(receipt)),
-                Action::Fail(failure) => Done::Failed(Box::new(failure)),
-            }
-        };
+    /// Returns when somebody interrupts.
+    async fn interrupted(self, around: &Surroundings) -> TransferTrouble {
         tokio::select! {
-            biased;
-            done = done => match done {
-                Done::Answered(answer) => begun.report(answer),
-                Done::Waited => {}
-                Done::Pause(pause) => return Ok(pause),
-                Done::Failed(failure) => return Err(failure),
-            },
-            () = around.app.aborting.cancelled() => begun.abort(TransferTrouble::Draining),
-            () = around.client_gone.cancelled(), if interrupts == Interrupts::ByClientOrDrain => {
-                begun.abort(TransferTrouble::ClientGone);
-            }
+            () = around.app.aborting.cancelled() => TransferTrouble::Draining,
+            () = around.client_gone.cancelled(), if self == Self::ByClientOrDrain => TransferTrouble::ClientGone,
         }
     }
 }
 
-/// What became of one action.
-enum Done {
-    Answered(Result<Answer, NoAnswer>),
-    Waited,
-    Pause(Pause),
-    Failed(Box<Failure>),
+async fn carry_out(begun: &mut Begun, around: &Surroundings, interrupts: Interrupts) -> Result<Pause, Box<Failure>> {
+    loop {
+        match begun.next() {
+            Action::Send(request) => send_or_abort(begun, &request, around, interrupts).await,
+            Action::Wait { pause, step, retry } => {
+                if let Some(reason) = retry {
+                    around.live.route().step(&step).retried(reason);
+                }
+                tokio::select! {
+                    biased;
+                    () = tokio::time::sleep(pause) => {}
+                    why = interrupts.interrupted(around) => begun.abort(why),
+                }
+            }
+            Action::Transfer(request) => return Ok(Pause::Transfer(Box::new(request))),
+            Action::Finish(receipt) => return Ok(Pause::Finished(receipt)),
+            Action::Fail(failure) => return Err(Box::new(failure)),
+        }
+    }
+}
+
+/// Sends a request and reports its answer. An interrupted one that can be taken back is awaited all the same: its answer
+/// names what it began, and without that nothing could be taken back.
+async fn send_or_abort(begun: &mut Begun, request: &StepRequest, around: &Surroundings, interrupts: Interrupts) {
+    let mut answer = pin!(send(request, around, interrupts.stage()));
+    tokio::select! {
+        biased;
+        answer = &mut answer => begun.report(answer),
+        why = interrupts.interrupted(around) => {
+            if around.route.steps.iter().any(|step| step.id == request.step && step.undo.is_some()) {
+                begun.report(answer.await);
+            }
+            begun.abort(why);
+        }
+    }
 }
 
 async fn send(request: &StepRequest, around: &Surroundings, stage: Stage) -> Result<Answer, NoAnswer> {

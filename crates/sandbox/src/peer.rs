@@ -208,6 +208,11 @@ impl ScriptedPeer {
         locked(&self.script).replies.len()
     }
 
+    /// Connections that are open: nothing more is recorded of a request once its connection is gone.
+    pub fn connections(&self) -> usize {
+        self.tasks.len().saturating_sub(1)
+    }
+
     /// Closes everything and waits for it.
     pub async fn stop(self) {
         self.stop.cancel();

@@ -125,6 +125,11 @@ impl Sandbox {
         self.shared.clear();
     }
 
+    /// Connections that are open: a connection's requests are all in the journal once it is gone.
+    pub fn connections(&self) -> usize {
+        self.tasks.len().saturating_sub(self.shared.origins.systems.len().saturating_add(1))
+    }
+
     /// Closes all listeners and connections and waits until they are closed.
     pub async fn stop(self) {
         self.stop.cancel();

@@ -13,7 +13,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use http_body::Body as _;
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use rules::config::Timeouts;
 use rules::run::TransferTrouble;
@@ -73,6 +75,21 @@ impl BodyReader {
     /// `100 Continue` must not get one by our reading on).
     pub(crate) fn into_rest(self) -> Option<Incoming> {
         (self.polled && !self.ended).then_some(self.body)
+    }
+
+    /// Why a client went away that was not being read: a body that contradicts its announced length makes HTTP/2 reset the
+    /// stream, which looks like a vanished client until the body is asked.
+    pub(crate) fn why_gone(&mut self) -> TransferTrouble {
+        while let Some(Some(frame)) = self.body.frame().now_or_never() {
+            match frame {
+                Ok(frame) => {
+                    let len = frame.data_ref().map_or(0, Bytes::len);
+                    self.received = self.received.saturating_add(len as u64);
+                }
+                Err(error) => return self.trouble(&error),
+            }
+        }
+        TransferTrouble::ClientGone
     }
 
     /// The next bytes; `None` only when the end is proved.
