@@ -8,5 +8,8 @@ mod routes;
 mod shape;
 mod watch;
 
+mod drain;
+mod expectation;
+mod faults;
 mod gate;
 mod truncation;

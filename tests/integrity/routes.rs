@@ -10,10 +10,14 @@ use crate::shape::{Shape, Upload};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) name: &'static str,
-    path: &'static str,
-    query: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) query: &'static str,
+    /// The step before the transfer, if there is one.
+    pub(crate) prepare: Option<&'static str>,
     /// The transfer's step.
     pub(crate) transfer: &'static str,
+    /// The step after it, if there is one.
+    pub(crate) finalize: Option<&'static str>,
     /// Whose stand-in is behind it; without one it is a peer that takes chunks.
     pub(crate) system: Option<System>,
     /// Whether its rule can take back what was begun.
@@ -25,16 +29,23 @@ pub(crate) const CONNECT: Route = Route {
     name: "amazon-connect-file",
     path: "/amazon/connect/file",
     query: "?associated_resource_arn=arn%3Aaws%3Acases%3Aus-east-1%3A123456789012%3Adomain%2Fd1%2Fcase%2Fc1",
+    prepare: Some("start"),
     transfer: "store",
+    finalize: Some("complete"),
     system: Some(System::AmazonConnect),
     undoes: true,
 };
 
 /// A POST-policy form.
-pub(crate) const KUSTOMER: Route = shipped("kustomer-media", "/kustomer/media", "store", System::Kustomer);
+pub(crate) const KUSTOMER: Route =
+    Route { prepare: Some("create"), ..shipped("kustomer-media", "/kustomer/media", "store", System::Kustomer) };
 
 /// A POST-policy form, and a step after it.
-pub(crate) const TEAMWORK: Route = shipped("teamwork-desk-file", "/teamwork/desk/file", "store", System::TeamworkDesk);
+pub(crate) const TEAMWORK: Route = Route {
+    prepare: Some("ref"),
+    finalize: Some("activate"),
+    ..shipped("teamwork-desk-file", "/teamwork/desk/file", "store", System::TeamworkDesk)
+};
 
 /// A plain form.
 pub(crate) const FLOWKIWI: Route = shipped("flowkiwi-media", "/flowkiwi/media", "store", System::Flowkiwi);
@@ -55,11 +66,11 @@ pub(crate) const CHUNKED_JSON: Route = chunked("chunked-json", "/chunked-json");
 pub(crate) const SHIPPED: [Route; 5] = [CONNECT, KUSTOMER, TEAMWORK, FLOWKIWI, KLINKCX];
 
 const fn shipped(name: &'static str, path: &'static str, transfer: &'static str, system: System) -> Route {
-    Route { name, path, query: "", transfer, system: Some(system), undoes: false }
+    Route { system: Some(system), transfer, ..chunked(name, path) }
 }
 
 const fn chunked(name: &'static str, path: &'static str) -> Route {
-    Route { name, path, query: "", transfer: "store", system: None, undoes: false }
+    Route { name, path, query: "", prepare: None, transfer: "store", finalize: None, system: None, undoes: false }
 }
 
 impl Route {

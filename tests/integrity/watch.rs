@@ -98,7 +98,9 @@ impl Watch {
 
     /// Every end so far: `outcome reason` and how many.
     pub(crate) async fn all_ends(&mut self) -> BTreeMap<String, u64> {
-        self.samples("tidegate_uploads_total", &["outcome", "reason"]).await
+        let mut ends = self.samples("tidegate_uploads_total", &["outcome", "reason"]).await;
+        ends.retain(|_, count| *count > 0);
+        ends
     }
 
     /// The samples of a counter, summed by some of its labels.

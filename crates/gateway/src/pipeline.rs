@@ -11,7 +11,7 @@ use futures::FutureExt as _;
 use rules::admission::admit;
 use rules::config::Route;
 use rules::failure::{Failure, Problem};
-use rules::plan::{TransferPlan, plan};
+use rules::plan::{TransferPlan, check_needs, plan};
 use rules::run::Run;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -101,6 +101,7 @@ async fn admit_and_plan(
 ) -> Result<TransferPlan, Failure> {
     let mut admission = admit(route, offer)?;
     if let Some(wanted) = admission.first_bytes_wanted() {
+        check_needs(&admission)?;
         let first = file.peek(wanted).await.map_err(|trouble| Failure::before_transfer(route, trouble))?;
         admission.detect(&first)?;
     }

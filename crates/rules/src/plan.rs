@@ -27,8 +27,7 @@ pub struct TransferPlan {
 /// # Errors
 /// `length-required` when a step needs the size and the client did not give it; a missing required digest.
 pub fn plan(admission: Admission) -> Result<TransferPlan, Failure> {
-    check_size(&admission)?;
-    check_digests(&admission.route, &admission.offer.digests)?;
+    check_needs(&admission)?;
     let max_len = admission.max_len();
     let Admission { route, offer, name, media_type, detected_type, params } = admission;
     let file = FileFacts {
@@ -43,6 +42,16 @@ pub fn plan(admission: Admission) -> Result<TransferPlan, Failure> {
     let params = Value::from_pairs(params.iter().map(|(name, value)| (name.clone(), from_json(value))));
     let path = Value::from_pairs(offer.path);
     Ok(TransferPlan { route, file, upload, params, path, max_len })
+}
+
+/// What the plan needs of the client and no byte of the file can tell. Asked before the first bytes are read, a refusal comes
+/// instead of the `100 Continue` that reading sends.
+///
+/// # Errors
+/// Those of [`plan`].
+pub fn check_needs(admission: &Admission) -> Result<(), Failure> {
+    check_size(admission)?;
+    check_digests(&admission.route, &admission.offer.digests)
 }
 
 fn check_size(admission: &Admission) -> Result<(), Failure> {
