@@ -25,7 +25,7 @@ use crate::when;
 const CLOCK_SKEW: Duration = Duration::from_secs(30);
 
 impl Run {
-    /// Reports the answer to a [`Action::Send`].
+    /// Reports the answer to a [`Action::Send`](super::Action::Send).
     pub fn answered(&mut self, answer: Answer, now: Now) {
         match &self.state {
             State::TakingBack(_) => self.state = State::Ready,
@@ -137,7 +137,7 @@ impl Run {
         Err(Box::new(Failure::new(Problem::UpstreamTimeout, detail).at_step(&step.id)))
     }
 
-    /// Reports that a [`Action::Send`] got no answer.
+    /// Reports that a [`Action::Send`](super::Action::Send) got no answer.
     pub fn not_answered(&mut self, why: NoAnswer, now: Now) {
         match &self.state {
             State::TakingBack(_) => self.state = State::Ready,
@@ -211,7 +211,7 @@ impl Run {
         }
     }
 
-    /// Reports that the transfer failed. [`Run::next`] then gives a fresh [`Action::Transfer`] where the contract allows one, else [`Action::Fail`].
+    /// Reports that the transfer failed. [`Run::next`] then gives a fresh [`Action::Transfer`](super::Action::Transfer) where the contract allows one, else [`Action::Fail`](super::Action::Fail).
     pub fn not_transferred(&mut self, trouble: TransferTrouble, stage: TransferStage, now: Now) {
         let (State::Transferring(_), Some(step)) = (&self.state, self.current_step()) else { return };
         if stage == TransferStage::Released {
