@@ -137,7 +137,7 @@ async fn new_requests_on_open_connections_are_refused_and_new_connections_too() 
     let (aborted, status) = tokio::join!(rig.drain(LONG), meanwhile);
     assert_eq!((aborted, status, sandbox.objects().len()), (0, 201, 2));
     let ends: Vec<_> = watch.all_ends().await.into_iter().collect();
-    assert_eq!(ends, [("completed none".to_owned(), 2), ("failed draining".to_owned(), 1)]);
+    assert_eq!(ends, [("completed none".to_owned(), 2), ("refused draining".to_owned(), 1)]);
 }
 
 /// An interrupted request of a step that can be taken back is awaited: only its answer names what to take back.

@@ -8,6 +8,7 @@ mod routes;
 mod shape;
 mod watch;
 
+mod connections;
 mod drain;
 mod expectation;
 mod faults;
