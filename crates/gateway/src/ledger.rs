@@ -10,7 +10,7 @@ use rules::failure::{Blame, Failure, Problem};
 use uuid::Uuid;
 
 use crate::metrics::{Outcome, RouteMetrics};
-use crate::respond::Stored;
+use crate::stored::Stored;
 
 /// The client's own name for the request, echoed.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -2,29 +2,31 @@
 //!
 //! Modules in reading order; `pipeline` is the page to read first.
 
+// The pipeline and its stages, in the order of the flow.
 mod pipeline;
 
-pub mod admin;
+mod ingress;
+mod steps;
+pub mod transfer;
+mod undo;
+
+mod respond;
+
+// What the stages pass on and share.
+mod ledger;
+mod stored;
+mod surroundings;
+mod trace;
+
+// The process around them.
 pub mod load;
 pub mod server;
 
-pub mod ingress;
-mod ledger;
-mod respond;
-mod steps;
-mod trace;
-mod undo;
-
-pub mod transfer;
-
-pub mod upstream;
-
+pub mod admin;
 pub mod app;
 pub mod budget;
 pub mod memory;
-
 pub mod metrics;
-
 pub mod secrets;
-
 pub mod uploads;
+pub mod upstream;

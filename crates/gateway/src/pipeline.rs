@@ -8,6 +8,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt as _;
+use http::Request;
+use http::header::EXPECT;
+use hyper::body::Incoming;
 use rules::admission::admit;
 use rules::config::Route;
 use rules::failure::{Failure, Problem};
@@ -17,16 +20,39 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::app::App;
+use crate::app::{App, ConnectionInfo};
 use crate::ingress::{self, Arrival, BodyReader, ClientFile, UploadRequest};
 use crate::ledger::Ledger;
-use crate::respond::{self, FileFacts, Reply, Stored};
-use crate::steps::{self, Broken, Surroundings};
+use crate::respond::{self, Reply};
+use crate::steps::{self, Broken};
+use crate::stored::{FileFacts, Stored};
+use crate::surroundings::Surroundings;
 use crate::transfer::{self, Leftover, Streamed, Verification};
 use crate::undo::Begun;
 
+/// Answers one request. The upload runs in a task of its own, so that it outlives the client's connection once its last bytes
+/// were released.
+pub(crate) async fn handle(app: Arc<App>, connection: Arc<ConnectionInfo>, request: Request<Incoming>) -> Reply {
+    let (head, body) = request.into_parts();
+    let mut ledger = Ledger::open(&head);
+    let waits_for_100 = head.headers.contains_key(EXPECT);
+    let (arrival, body) = match ingress::let_in(&app, &mut ledger, &connection, head, body) {
+        Ok(inside) => inside,
+        Err(refused) => {
+            let (failure, closes) = refused.hear_out(&app, waits_for_100);
+            return settle(&app, &ledger, &Err(failure), 0, closes);
+        }
+    };
+    let (reply, answer) = oneshot::channel();
+    app.tasks.spawn(run(Arc::clone(&app), arrival, body, reply));
+    match answer.await {
+        Ok(answer) => answer,
+        Err(_) => respond::problem(&ledger, &Failure::internal("the upload's task ended without an answer"), true),
+    }
+}
+
 /// Carries one upload through every stage and gives its answer to `reply`.
-pub(crate) async fn run(app: Arc<App>, arrival: Arrival, mut body: BodyReader, mut reply: oneshot::Sender<Reply>) {
+async fn run(app: Arc<App>, arrival: Arrival, mut body: BodyReader, mut reply: oneshot::Sender<Reply>) {
     let client_gone = CancellationToken::new();
     let ledger = arrival.ledger.clone();
     let around = Surroundings::new(&app, &arrival, client_gone.clone());
@@ -58,7 +84,7 @@ pub(crate) async fn run(app: Arc<App>, arrival: Arrival, mut body: BodyReader, m
 
 /// The one end of a request: counted, logged, answered. `received` are file bytes read; `unread` says that a part of the body
 /// was not.
-pub(crate) fn settle(app: &App, ledger: &Ledger, end: &Result<Stored, Failure>, received: u64, unread: bool) -> Reply {
+fn settle(app: &App, ledger: &Ledger, end: &Result<Stored, Failure>, received: u64, unread: bool) -> Reply {
     let metrics = ledger.route.as_deref().map_or_else(|| app.metrics.unmatched(), |route| app.metrics.route(route));
     ledger.close(&metrics, end, received);
     match end {

@@ -4,52 +4,15 @@
 //! were released, and by the end of a drain at any time. What a request began is learned before it is given up.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Instant;
 
-use rules::config::Route;
 use rules::failure::Failure;
 use rules::run::{Action, Answer, NoAnswer, Receipt, StepRequest, TransferRequest, TransferTrouble};
-use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
-use crate::ingress::Arrival;
-use crate::memory::UploadMemory;
 use crate::metrics::{StepMetrics, StepStatus};
-use crate::trace;
+use crate::surroundings::Surroundings;
 use crate::undo::Begun;
-use crate::uploads::{Live, Stage};
-
-/// Everything around an upload that its stages need.
-#[derive(Debug)]
-pub(crate) struct Surroundings {
-    /// What the gateway shares.
-    pub(crate) app: Arc<App>,
-    /// The route.
-    pub(crate) route: Arc<Route>,
-    /// What the table of uploads in flight shows of it.
-    pub(crate) live: Arc<Live>,
-    /// The upload's share of the memory budget.
-    pub(crate) memory: Arc<UploadMemory>,
-    /// `traceparent` for targets with their own URL.
-    pub(crate) traceparent: Option<String>,
-    /// Set when the client went away.
-    pub(crate) client_gone: CancellationToken,
-}
-
-impl Surroundings {
-    /// Of one arrival.
-    pub(crate) fn new(app: &Arc<App>, arrival: &Arrival, client_gone: CancellationToken) -> Self {
-        Self {
-            app: Arc::clone(app),
-            route: Arc::clone(&arrival.matched.route),
-            live: Arc::clone(arrival.place.entry.live()),
-            memory: Arc::clone(&arrival.place.memory),
-            traceparent: trace::continued(&arrival.head.headers),
-            client_gone,
-        }
-    }
-}
+use crate::uploads::Stage;
 
 /// The prepare steps are done; the transfer comes next.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::memory::UploadMemory;
 use crate::metrics::UndoOutcome;
-use crate::steps::Surroundings;
+use crate::surroundings::Surroundings;
 
 /// How often an undo request is sent before it is given up.
 const ATTEMPTS: u32 = 3;

@@ -35,8 +35,8 @@ pub use tls::TlsError;
 use crate::admin::{self, Admin};
 use crate::app::App;
 use crate::budget::Budget;
-use crate::ingress;
 use crate::metrics::Metrics;
+use crate::pipeline;
 use crate::secrets::Secrets;
 use crate::uploads::UploadTable;
 use crate::upstream::{Resolve, Upstreams, UpstreamsError};
@@ -105,7 +105,7 @@ impl Gateway {
     /// An address, a certificate or an upstream's certificate authorities cannot be used. Nothing is left behind then.
     pub fn start(config: Arc<Config>, needs: Dependencies) -> Result<Self, StartError> {
         Self::start_with(config, needs, |app| {
-            Arc::new(move |connection, request| Box::pin(ingress::handle(Arc::clone(&app), connection, request)))
+            Arc::new(move |connection, request| Box::pin(pipeline::handle(Arc::clone(&app), connection, request)))
         })
     }
 

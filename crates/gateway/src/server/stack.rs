@@ -20,7 +20,7 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt as _};
 use super::activity::Activity;
 use crate::app::ConnectionInfo;
 
-/// Answers requests: `ingress::handle` with its `App`.
+/// Answers requests: `pipeline::handle` with its `App`.
 pub type Handler =
     Arc<dyn Fn(Arc<ConnectionInfo>, Request<Incoming>) -> BoxFuture<'static, Response<Full<Bytes>>> + Send + Sync>;
 

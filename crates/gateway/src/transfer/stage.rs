@@ -4,7 +4,8 @@ use rules::run::{NoAnswer, TransferStage, TransferTrouble};
 
 use super::{FileSource, Replay, TransferEnd, TransferOrder, Verification, transfer};
 use crate::metrics::StepStatus;
-use crate::steps::{Attempt, Prepared, Surroundings};
+use crate::steps::{Attempt, Prepared};
+use crate::surroundings::Surroundings;
 use crate::undo::Begun;
 use crate::uploads::Stage;
 
