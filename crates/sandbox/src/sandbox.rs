@@ -33,15 +33,10 @@ impl Sandbox {
     /// When a port cannot be had, or when the address is not a loopback address.
     pub async fn start(options: Options) -> io::Result<Sandbox> {
         let mut listeners = Vec::new();
-        let sites = System::ALL.into_iter().map(Site::System).chain([Site::Storage]);
         let mut origins = Origins { systems: Vec::new(), storage: String::new() };
-        for (number, site) in (0_u16..).zip(sites) {
+        for (number, site) in sites() {
             let listener = TcpListener::bind(address(options.address, number)?).await?;
-            let origin = format!("http://{}", listener.local_addr()?);
-            match site {
-                Site::System(system) => origins.systems.push((system, origin)),
-                Site::Storage => origins.storage = origin,
-            }
+            origins.add(site, listener.local_addr()?);
             listeners.push((listener, site));
         }
         let shared = Arc::new(Shared::new(options, origins));
@@ -53,39 +48,31 @@ impl Sandbox {
         Ok(Sandbox { shared, stop, tasks })
     }
 
+    /// The environment of a sandbox with these options, without starting it: for a shell beside it.
+    ///
+    /// # Errors
+    ///
+    /// When the options leave the ports to the system, or when the address is not a loopback address.
+    pub fn environment_at(options: &Options) -> io::Result<Vec<(String, String)>> {
+        let mut origins = Origins { systems: Vec::new(), storage: String::new() };
+        for (number, site) in sites() {
+            let address = address(options.address, number)?;
+            if address.port() == 0 {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "its ports are known once it runs"));
+            }
+            origins.add(site, address);
+        }
+        Ok(variables(&origins, options))
+    }
+
     /// The environment in which the shipped routes talk to this sandbox.
     pub fn environment(&self) -> Vec<(String, String)> {
-        let storage = self.storage_origin();
-        let mut variables = vec![
-            ("KUSTOMER_URL", self.origin(System::Kustomer)),
-            ("KUSTOMER_API_KEY", state::KUSTOMER_API_KEY),
-            ("KUSTOMER_STORAGE", storage),
-            ("FLOWKIWI_URL", self.origin(System::Flowkiwi)),
-            ("FLOWKIWI_TOKEN", state::FLOWKIWI_TOKEN),
-            ("FLOWKIWI_ORGANIZATION_ID", state::FLOWKIWI_ORGANIZATION_ID),
-            ("KLINKCX_URL", self.origin(System::KlinkCx)),
-            ("KLINKCX_TOKEN", state::KLINKCX_TOKEN),
-            ("TEAMWORK_DESK_URL", self.origin(System::TeamworkDesk)),
-            ("TEAMWORK_DESK_API_KEY", state::TEAMWORK_DESK_API_KEY),
-            ("TEAMWORK_DESK_STORAGE", storage),
-            ("CONNECT_URL", self.origin(System::AmazonConnect)),
-            ("CONNECT_INSTANCE_ID", state::CONNECT_INSTANCE_ID),
-            ("CONNECT_STORAGE", storage),
-            ("AWS_REGION", state::REGION),
-            ("AWS_ACCESS_KEY_ID", state::AWS_ACCESS_KEY_ID),
-            ("AWS_SECRET_ACCESS_KEY", state::AWS_SECRET_ACCESS_KEY),
-            ("TIDEGATE_ALLOW_PRIVATE", "127.0.0.0/8"),
-        ];
-        if let Some(token) = &self.shared.options.session_token {
-            variables.push(("AWS_SESSION_TOKEN", token));
-        }
-        variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        variables(&self.shared.origins, &self.shared.options)
     }
 
     /// `http://host:port` of a system's API.
     pub fn origin(&self, system: System) -> &str {
-        let found = self.shared.origins.systems.iter().find(|(known, _)| *known == system);
-        found.map(|(_, origin)| origin.as_str()).unwrap_or_default()
+        self.shared.origins.of(system)
     }
 
     /// `http://host:port` of the S3 endpoint.
@@ -93,10 +80,15 @@ impl Sandbox {
         &self.shared.origins.storage
     }
 
+    /// Every listener's name and origin.
+    pub fn origins(&self) -> Vec<(String, &str)> {
+        let systems = self.shared.origins.systems.iter().map(|(system, origin)| (system.to_string(), origin.as_str()));
+        systems.chain([("storage".to_owned(), self.storage_origin())]).collect()
+    }
+
     /// One line per listener, for people.
     pub fn describe(&self) -> Vec<String> {
-        let systems = self.shared.origins.systems.iter().map(|(system, origin)| format!("{system:<15} {origin}"));
-        systems.chain([format!("{:<15} {}", "storage (s3)", self.storage_origin())]).collect()
+        self.origins().into_iter().map(|(name, origin)| format!("{name:<15} {origin}")).collect()
     }
 
     /// The files whose bytes arrived completely, in the order in which they were begun. The newest 65,536
@@ -142,6 +134,40 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// Who listens, in the order of the ports.
+fn sites() -> impl Iterator<Item = (u16, Site)> {
+    (0_u16..).zip(System::ALL.into_iter().map(Site::System).chain([Site::Storage]))
+}
+
+/// The environment in which the shipped routes talk to a sandbox at `origins`.
+fn variables(origins: &Origins, options: &Options) -> Vec<(String, String)> {
+    let storage = origins.storage.as_str();
+    let mut variables = vec![
+        ("KUSTOMER_URL", origins.of(System::Kustomer)),
+        ("KUSTOMER_API_KEY", state::KUSTOMER_API_KEY),
+        ("KUSTOMER_STORAGE", storage),
+        ("FLOWKIWI_URL", origins.of(System::Flowkiwi)),
+        ("FLOWKIWI_TOKEN", state::FLOWKIWI_TOKEN),
+        ("FLOWKIWI_ORGANIZATION_ID", state::FLOWKIWI_ORGANIZATION_ID),
+        ("KLINKCX_URL", origins.of(System::KlinkCx)),
+        ("KLINKCX_TOKEN", state::KLINKCX_TOKEN),
+        ("TEAMWORK_DESK_URL", origins.of(System::TeamworkDesk)),
+        ("TEAMWORK_DESK_API_KEY", state::TEAMWORK_DESK_API_KEY),
+        ("TEAMWORK_DESK_STORAGE", storage),
+        ("CONNECT_URL", origins.of(System::AmazonConnect)),
+        ("CONNECT_INSTANCE_ID", state::CONNECT_INSTANCE_ID),
+        ("CONNECT_STORAGE", storage),
+        ("AWS_REGION", state::REGION),
+        ("AWS_ACCESS_KEY_ID", state::AWS_ACCESS_KEY_ID),
+        ("AWS_SECRET_ACCESS_KEY", state::AWS_SECRET_ACCESS_KEY),
+        ("TIDEGATE_ALLOW_PRIVATE", "127.0.0.0/8"),
+    ];
+    if let Some(token) = &options.session_token {
+        variables.push(("AWS_SESSION_TOKEN", token));
+    }
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// The address of the listener with that number.

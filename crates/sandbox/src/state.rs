@@ -1,6 +1,7 @@
 //! What all listeners share: settings, addresses, keys, uploads, faults and the journal.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::faults::{self, Fault, FaultKind};
@@ -8,6 +9,7 @@ use crate::http::{Body, Framing, Head};
 use crate::journal::{Exchange, JOURNAL_LIMIT};
 use crate::objects::{Receiver, Uploads};
 use crate::options::Options;
+use crate::server::Site;
 use crate::sigv4::Credentials;
 use crate::system::{Step, System};
 
@@ -30,6 +32,23 @@ pub(crate) struct Origins {
     pub(crate) systems: Vec<(System, String)>,
     /// The S3 endpoint.
     pub(crate) storage: String,
+}
+
+impl Origins {
+    /// Notes where `site` listens.
+    pub(crate) fn add(&mut self, site: Site, address: SocketAddr) {
+        let origin = format!("http://{address}");
+        match site {
+            Site::System(system) => self.systems.push((system, origin)),
+            Site::Storage => self.storage = origin,
+        }
+    }
+
+    /// Where a system listens.
+    pub(crate) fn of(&self, system: System) -> &str {
+        let found = self.systems.iter().find(|(known, _)| *known == system);
+        found.map(|(_, origin)| origin.as_str()).unwrap_or_default()
+    }
 }
 
 /// What all listeners share.

@@ -1,6 +1,7 @@
 //! The `tidegate` command: flags, runtime, logging and exit codes. Everything else is done by the libraries.
 
 mod cli;
+mod client;
 mod commands;
 mod logging;
 
@@ -24,9 +25,13 @@ fn main() -> ExitCode {
         return fail(&anyhow::anyhow!("the cryptographic provider was installed twice"));
     }
     let done = match Cli::parse().command {
+        Command::Demo(flags) => commands::demo::run(&flags),
         Command::Serve(flags) => commands::serve::run(&flags),
         Command::Check(flags) => commands::check::run(&flags),
+        Command::Explain(flags) => commands::explain::run(&flags),
         Command::Schema(flags) => commands::schema::run(&flags),
+        Command::Upload(flags) => commands::upload::run(&flags),
+        Command::Sandbox(flags) => commands::sandbox::run(&flags),
     };
     done.unwrap_or_else(|error| fail(&error))
 }

@@ -22,5 +22,11 @@ pub(crate) use shape::{Key, Need, Object, Rule, Shape};
 pub(crate) use table::main::MAIN;
 pub(crate) use table::route::ROUTE;
 
+/// Bytes of a size as files write it, such as `5MiB`; none if it is no size. For command lines, so that they take the same.
+#[must_use]
+pub fn size_in_bytes(text: &str) -> Option<u64> {
+    leaf::parse_size(text).ok()
+}
+
 #[cfg(test)]
 mod tests;

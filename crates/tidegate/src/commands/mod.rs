@@ -1,8 +1,19 @@
 //! One file per command.
 
-pub(crate) mod check;
-pub(crate) mod schema;
+pub(crate) mod demo;
+
 pub(crate) mod serve;
+
+pub(crate) mod check;
+pub(crate) mod explain;
+pub(crate) mod schema;
+
+pub(crate) mod upload;
+
+pub(crate) mod sandbox;
+
+mod numbers;
+mod signals;
 
 use std::io::{self, Write as _};
 

@@ -9,9 +9,9 @@ use anyhow::{Context as _, bail};
 use gateway::load::{Loaded, load};
 use gateway::server::{Dependencies, Gateway};
 use gateway::upstream::SystemResolver;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::colours;
+use super::signals::Signals;
 use crate::FAILED;
 use crate::cli::{REVISION, Serve};
 use crate::logging;
@@ -73,24 +73,4 @@ async fn force(gateway: &Gateway, signals: &mut Signals) {
     gateway.abort();
     signals.next().await;
     tracing::error!("ended by a third signal");
-}
-
-/// The signals that end a gateway.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> anyhow::Result<Self> {
-        let of = |kind| signal(kind).context("signals cannot be listened to");
-        Ok(Self { terminate: of(SignalKind::terminate())?, interrupt: of(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

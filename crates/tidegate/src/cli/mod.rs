@@ -1,8 +1,19 @@
 //! What can be typed. The texts here are the reference of the command line.
 
+mod demo;
+mod explain;
+mod sandbox;
+mod upload;
+pub(crate) mod values;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use demo::Demo;
+pub(crate) use explain::Explain;
+pub(crate) use sandbox::Sandbox;
+pub(crate) use upload::Upload;
 
 /// The build's revision, where whoever builds it says so.
 pub(crate) const REVISION: &str = match option_env!("TIDEGATE_REVISION") {
@@ -27,9 +38,13 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Demo(Demo),
     Serve(Serve),
     Check(Check),
+    Explain(Explain),
     Schema(Schema),
+    Upload(Upload),
+    Sandbox(Sandbox),
 }
 
 const SERVE_HELP: &str = "\
@@ -119,6 +134,11 @@ mod tests {
     #[test]
     fn the_flags_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_that_a_newcomer_sees_first_is_what_was_agreed() {
+        insta::assert_snapshot!("help", Cli::command().render_long_help());
     }
 
     #[test]
