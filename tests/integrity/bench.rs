@@ -9,6 +9,30 @@ use sandbox::{Options, Sandbox, Step, System};
 use crate::routes::{Route, chunked_rules, shipped_rules};
 use crate::watch::{Watch, until};
 
+/// So many failed cases tell enough: some fail only after a long wait.
+const ENOUGH: usize = 5;
+
+/// Tries named cases in turn.
+///
+/// # Panics
+/// Some failed: the message names each.
+pub(crate) async fn try_all<C>(
+    cases: impl IntoIterator<Item = (String, C)>,
+    mut try_one: impl AsyncFnMut(C) -> Result<(), String>,
+) {
+    let mut failures = Vec::new();
+    for (name, case) in cases {
+        if let Err(error) = try_one(case).await {
+            failures.push(format!("{name}: {error}"));
+        }
+        if failures.len() == ENOUGH {
+            failures.push("the rest was not tried".to_owned());
+            break;
+        }
+    }
+    assert!(failures.is_empty(), "failed:\n{}", failures.join("\n"));
+}
+
 /// A gateway with one upstream, watched.
 pub(crate) struct Bench {
     pub(crate) rig: Rig,

@@ -8,7 +8,7 @@ use harness::{Answer, content};
 use sandbox::peer::ScriptedPeer;
 use sandbox::{Fault, FaultKind, Sandbox, Step};
 
-use crate::bench::{Bench, Upstream};
+use crate::bench::{Bench, Upstream, try_all};
 use crate::routes::{CONNECT, FLOWKIWI, KLINKCX, KUSTOMER, Route, SHIPPED, TEAMWORK, shipped_rules};
 use crate::shape::{Announced, Client, Form, Protocol, Shape, send_whole};
 use crate::watch::Watch;
@@ -177,13 +177,9 @@ async fn run(route: Route) {
         Shape::put(Protocol::Http1),
         Shape { protocol: Protocol::Http2, form: Form::Multipart, announced: Announced::ContentLength },
     ];
-    let mut failures = Vec::new();
-    for (row, shape) in rows.iter().flat_map(|row| shapes.map(|shape| (row, shape))) {
-        if let Err(error) = try_row(&mut bench, route, row, shape).await {
-            failures.push(format!("{}, {shape}, {row}: {error}", route.name));
-        }
-    }
-    assert_eq!(failures, Vec::<String>::new(), "{} rows", rows.len());
+    let cases =
+        rows.iter().flat_map(|row| shapes.map(|shape| (format!("{}, {shape}, {row}", route.name), (row, shape))));
+    try_all(cases, async |(row, shape)| try_row(&mut bench, route, row, shape).await).await;
     assert_eq!(elsewhere.requests(), [], "nothing goes where the rule does not allow it");
 }
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use harness::{Answer, content};
 use sha2::{Digest as _, Sha256, Sha512};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, try_all};
 use crate::routes::{CHUNKED_FORM, CHUNKED_JSON, CHUNKED_RAW, CONNECT, FLOWKIWI, KLINKCX, KUSTOMER, Route, TEAMWORK};
 use crate::shape::{Announced, Client, Form, Protocol, Shape, Upload};
 
@@ -240,14 +240,9 @@ fn expected(case: Case) -> Expected {
 async fn run(route: Route) {
     let mut bench = Bench::of(route).await;
     let cases = cases(route);
-    let mut failures = Vec::new();
-    for (number, case) in cases.iter().enumerate() {
-        if let Err(error) = try_case(&mut bench, *case, number).await {
-            failures.push(format!("{case}: {error}"));
-        }
-    }
+    let named = cases.iter().enumerate().map(|(number, case)| (case.to_string(), (number, *case)));
+    try_all(named, async |(number, case)| try_case(&mut bench, case, number).await).await;
     let counted: u64 = bench.watch.all_ends().await.values().sum();
-    assert_eq!(failures, Vec::<String>::new(), "{} of {} cases failed", failures.len(), cases.len());
     assert_eq!(counted, cases.len() as u64, "every upload ends once");
     bench.upstream.next();
     assert_eq!(bench.finish().await, Ok(Vec::new()), "what came to the upstream late");

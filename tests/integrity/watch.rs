@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 /// How long a condition may take to come true: far beyond what any needs, so only a fault reaches it.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(1);
