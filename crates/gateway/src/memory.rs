@@ -8,7 +8,7 @@ use crate::budget::{Budget, Permit};
 
 /// File bytes that are kept after they were sent, so that a connection that turns out dead can be replaced once. More would
 /// make every upload pay for a rare event.
-pub(crate) const HELD_FILE_BYTES: usize = 64 * 1024;
+pub(crate) const HELD_FILE_BYTES: usize = 16 * 1024;
 /// The block into which base64 is encoded.
 const BASE64_BLOCK: usize = 256 * 1024;
 
