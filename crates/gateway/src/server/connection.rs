@@ -19,6 +19,7 @@ use super::buffers::ConnectionBuffers;
 use super::head_timer::{HeadLimits, HeadTimeout, HeadTimer};
 use super::listener::Listening;
 use super::preface::Peeked;
+use super::read_pace::ReadPace;
 use super::stack::request_stack;
 use super::tls::HTTP2;
 use crate::app::ConnectionInfo;
@@ -107,7 +108,7 @@ impl Connection {
         let limits = HeadLimits { head: listening.timeouts.head, keep_alive: listening.timeouts.keep_alive };
         // Everything that an HTTP/1 client sends passes here: a reader of heads and framing that is stricter than hyper
         // stands in this place and takes the timer's part.
-        let io = HeadTimer::new(io, limits, Arc::clone(&self.activity));
+        let io = HeadTimer::new(ReadPace::new(io), limits, Arc::clone(&self.activity));
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder
             // A client that has sent its body may shut its sending side and still wait for the answer.

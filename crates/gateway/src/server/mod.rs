@@ -10,6 +10,7 @@ mod drain;
 mod head_timer;
 pub(crate) mod listener;
 mod preface;
+mod read_pace;
 mod stack;
 #[cfg(test)]
 pub(crate) mod tests;

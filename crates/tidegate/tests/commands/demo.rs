@@ -33,3 +33,17 @@ fn nothing_to_upload_is_no_success() {
     assert_eq!(ended.code, 1);
     assert!(ended.stderr.contains("leaves no file to upload"), "{}", ended.stderr);
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn holds_the_gateways_memory_against_its_bounds() {
+    let ended = Ended::of(tidegate().args(["demo", "--memory", "--largest", "32MiB", "--json"]));
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let told: serde_json::Value = serde_json::from_str(&ended.stdout).expect("one JSON document");
+    let loads = told["loads"].as_array().expect("a list");
+    assert_eq!(loads.len(), 7);
+    for load in loads {
+        let growth = load["growth_bytes"].as_u64().expect("Linux tells");
+        assert!(growth < load["bound_bytes"].as_u64().expect("a bound"), "{load}");
+    }
+}

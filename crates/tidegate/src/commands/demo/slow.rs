@@ -24,7 +24,7 @@ pub(super) const TOTAL: u64 = SIZE * UPLOADS as u64;
 /// Bytes that are sent at once, with a pause after them.
 const PIECE: usize = 16 * 1024;
 /// What every upload has sent while all are held.
-const FIRST: u64 = 4 * PIECE as u64;
+const FIRST: u64 = 2 * PIECE as u64;
 /// Between two pieces: 160 KiB/s each.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Time for all to begin.
