@@ -18,14 +18,14 @@ use crate::client::{Chunks, Form, Protocol};
 /// Uploads at once.
 pub(super) const UPLOADS: usize = 200;
 /// Bytes of each file.
-const SIZE: u64 = 512 * 1024;
+const SIZE: u64 = 256 * 1024;
 /// Bytes of all files together.
 pub(super) const TOTAL: u64 = SIZE * UPLOADS as u64;
 /// Bytes that are sent at once, with a pause after them.
-const PIECE: usize = 16 * 1024;
+const PIECE: usize = 8 * 1024;
 /// What every upload has sent while all are held.
 const FIRST: u64 = 2 * PIECE as u64;
-/// Between two pieces: 160 KiB/s each.
+/// Between two pieces: 80 KiB/s each.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Time for all to begin.
 const PATIENCE: Duration = Duration::from_secs(60);
