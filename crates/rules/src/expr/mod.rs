@@ -241,6 +241,11 @@ impl Expression {
         self.step(None)
     }
 
+    /// The step whose answer gave a value, be it in the place of a default.
+    pub(crate) fn answer_in(&self, facts: &Facts) -> Option<String> {
+        self.step(Some(facts))
+    }
+
     /// Whether any answer is looked at, be it with a default.
     pub(crate) fn uses_answers(&self) -> bool {
         self.chains.iter().any(|chain| step_of(chain).is_some())
@@ -306,7 +311,14 @@ impl Expression {
     fn step(&self, facts: Option<&Facts>) -> Option<String> {
         let missing = |chain: &&Chain| facts.is_some_and(|facts| facts.lookup(&chain.path).is_undefined());
         let steps = || self.chains.iter().filter(|chain| !chain.defaulted && step_of(chain).is_some());
-        steps().find(missing).or_else(|| steps().next()).and_then(step_of)
+        steps().find(missing).or_else(|| steps().next()).and_then(step_of).or_else(|| self.defaulted_step(facts))
+    }
+
+    /// The step whose answer was there, although the expression would have done without it.
+    fn defaulted_step(&self, facts: Option<&Facts>) -> Option<String> {
+        let facts = facts?;
+        let there = |chain: &&Chain| !facts.lookup(&chain.path).is_undefined();
+        self.chains.iter().filter(|chain| step_of(chain).is_some()).find(there).and_then(step_of)
     }
 }
 

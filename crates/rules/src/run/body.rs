@@ -88,7 +88,7 @@ impl JsonWriter {
             Tree::Leaf(template) => match template.eval(facts)? {
                 Some(value) => {
                     let value = to_json(&value)
-                        .map_err(|what| Unbuildable::odd_template(template, &format!("a value is {what}")))?;
+                        .map_err(|what| Unbuildable::odd_template(template, facts, &format!("a value is {what}")))?;
                     self.text.push_str(&value.to_string());
                 }
                 None => return Ok(false),
@@ -164,7 +164,7 @@ pub(super) fn tree_value(tree: &Tree, facts: &Facts) -> Result<Option<serde_json
         Tree::Constant(value) => value.clone(),
         Tree::Leaf(template) => {
             let Some(value) = template.eval(facts)? else { return Ok(None) };
-            to_json(&value).map_err(|what| Unbuildable::odd_template(template, &format!("a value is {what}")))?
+            to_json(&value).map_err(|what| Unbuildable::odd_template(template, facts, &format!("a value is {what}")))?
         }
         Tree::List(items) => {
             let values = items.iter().map(|item| tree_value(item, facts)).collect::<Result<Vec<_>, _>>()?;

@@ -193,7 +193,7 @@ fn allowed(target: &Target, url: &Url) -> Result<(), Unbuildable> {
 /// A learned map, or list of `{name, value}` or `{key, value}`, as pairs in the order received; nulls are left out.
 pub(super) fn learned_pairs(template: &Template, facts: &Facts) -> Result<Vec<(String, String)>, Unbuildable> {
     let Some(value) = template.eval(facts)? else { return Ok(Vec::new()) };
-    let odd = |what: &str| Unbuildable::odd_template(template, what);
+    let odd = |what: &str| Unbuildable::odd_template(template, facts, what);
     let items = value.try_iter().map_err(|_| odd("a map or a list of pairs was expected"))?;
     let mut pairs = Vec::new();
     for item in items {

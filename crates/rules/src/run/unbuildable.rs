@@ -1,5 +1,6 @@
 //! Why a request cannot be built, and whose fault that is.
 
+use super::Facts;
 use crate::expr::{EvalError, Expression, Piece, Template};
 use crate::failure::{Blame, Failure, Problem, Violation};
 use crate::policy::PolicyMismatch;
@@ -50,9 +51,9 @@ impl Unbuildable {
     }
 
     /// A value of the wrong kind; the fault of the answer it hangs on, if any.
-    pub(super) fn odd_template(template: &Template, what: &str) -> Self {
+    pub(super) fn odd_template(template: &Template, facts: &Facts, what: &str) -> Self {
         let answer_of = template.pieces().iter().find_map(|piece| match piece {
-            Piece::Expression(expression) => expression.answer_of(),
+            Piece::Expression(expression) => expression.answer_in(facts),
             Piece::Text(_) | Piece::Stream(_) => None,
         });
         Self::Expression(EvalError { message: what.to_owned(), answer_of })

@@ -30,6 +30,9 @@ pub(crate) fn run(flags: &Explain) -> anyhow::Result<ExitCode> {
         anyhow!("there is no route `{}`; there are: {}", flags.route, names.join(", "))
     })?;
     let offer = offer(flags, route)?;
+    if let (Some(file), None) = (&flags.file, offer.size) {
+        note(&format!("there is no file `{}`, so its size is not known; `--size` tells one", file.display()));
+    }
     let upload_id = offer.upload_id;
     match explain(route, offer) {
         Ok(explanation) if flags.json => print(&format!("{}\n", serde_json::to_string_pretty(&explanation)?))?,
@@ -77,4 +80,9 @@ fn is_captured(route: &Route, name: &str) -> bool {
         PathSegment::Literal(_) => false,
         PathSegment::Capture(known) | PathSegment::Rest(known) => known == name,
     })
+}
+
+#[expect(clippy::print_stderr, reason = "the result itself goes to stdout")]
+fn note(text: &str) {
+    eprintln!("note: {text}");
 }

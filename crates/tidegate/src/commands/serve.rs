@@ -11,7 +11,7 @@ use gateway::server::{Dependencies, Gateway};
 use gateway::upstream::SystemResolver;
 
 use super::colours;
-use super::signals::Signals;
+use super::signals::{self, Signals};
 use crate::FAILED;
 use crate::cli::{REVISION, Serve};
 use crate::logging;
@@ -42,6 +42,12 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
     }
     // Before anything listens: a signal that comes early is not lost.
     let mut signals = Signals::listen()?;
+    let mut hangups = signals::hangups()?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            tracing::warn!("SIGHUP does nothing: a changed configuration takes a restart");
+        }
+    });
     let grace = config.timeouts.drain;
     let needs = Dependencies {
         secrets: Arc::new(secrets),

@@ -9,9 +9,17 @@ pub(super) struct Signals {
     interrupt: Signal,
 }
 
+/// SIGHUP, which would end the process and its uploads if nobody listened.
+pub(super) fn hangups() -> anyhow::Result<Signal> {
+    of(SignalKind::hangup())
+}
+
+fn of(kind: SignalKind) -> anyhow::Result<Signal> {
+    signal(kind).context("signals cannot be listened to")
+}
+
 impl Signals {
     pub(super) fn listen() -> anyhow::Result<Self> {
-        let of = |kind| signal(kind).context("signals cannot be listened to");
         Ok(Self { terminate: of(SignalKind::terminate())?, interrupt: of(SignalKind::interrupt())? })
     }
 

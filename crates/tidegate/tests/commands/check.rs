@@ -10,7 +10,7 @@ fn check(route: &str, flags: &[&str]) -> Ended {
 #[test]
 fn exits_0_for_a_sound_configuration_and_1_for_one_with_errors() {
     let sound = check(ROUTE, &[]);
-    assert_eq!(sound.code, 0, "{sound:?}");
+    assert_eq!((sound.code, sound.stdout.as_str()), (0, "no problem found\n"), "{sound:?}");
     let wrong = check(&ROUTE.replace("expect: 2xx", "expct: 2xx"), &["--json"]);
     assert_eq!(wrong.code, 1);
     let report: serde_json::Value = serde_json::from_str(&wrong.stdout).expect("it is JSON");

@@ -34,6 +34,15 @@ fn takes_the_size_of_a_file_that_is_there() {
 }
 
 #[test]
+fn says_that_the_size_is_unknown_because_the_file_is_not_there() {
+    let ended = explain(&["kustomer-media", "--file", "no-such.jpg"]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.stdout.contains("411 length-required"), "{ended:?}");
+    assert!(ended.stderr.starts_with("note: there is no file `no-such.jpg`"), "{ended:?}");
+    assert!(!explain(&["kustomer-media", "--file", "no-such.jpg", "--size", "1B"]).stderr.contains("note:"));
+}
+
+#[test]
 fn tells_the_problem_that_a_client_would_see() {
     let ended = explain(&["kustomer-media", "--file", "setup.exe", "--size", "70"]);
     assert_eq!(ended.code, 1);

@@ -71,6 +71,20 @@ fn an_upload_in_flight_ends_before_a_drain_does() {
 }
 
 #[test]
+fn a_hangup_ends_no_upload() {
+    let mut site = Site::shipped();
+    let mut upload = begun(&site);
+    site.gateway.signal("HUP");
+    site.gateway.event("SIGHUP does nothing: a changed configuration takes a restart");
+    upload.write_all(&[7; 63]).expect("the gateway goes on reading");
+    site.gateway.signal("TERM");
+    let mut answer = String::new();
+    upload.read_to_string(&mut answer).expect("an answer, and the end of the connection");
+    assert!(answer.starts_with("HTTP/1.1 201 Created\r\n"), "{answer}");
+    assert_eq!(site.gateway.code(), 0);
+}
+
+#[test]
 fn a_second_signal_aborts_uploads_and_fails() {
     let mut site = Site::shipped();
     let mut upload = begun(&site);

@@ -98,6 +98,20 @@ fn learned_headers_win_and_are_checked() {
 }
 
 #[test]
+fn an_odd_answer_is_the_upstreams_fault_also_where_a_default_stands_by() {
+    for (headers, to_blame) in [(r#", "headers": [{"key": 1}]"#, Problem::UpstreamMisbehaved), ("", Problem::Internal)]
+    {
+        let mut odd = step("odd", http::Method::GET, "/odd", Body::None);
+        odd.request.headers = vec![HeaderItem::Learned(text("${ create.json.headers | default(1) }"))];
+        let mut run = begin(route(vec![create(), odd, store()]));
+        run.sent(0);
+        run.answered(answer(201, &format!(r#"{{"id": 1{headers}}}"#)), now(0));
+        let failure = run.failure(0);
+        assert_eq!((failure.problem, failure.step.as_deref()), (to_blame, Some("odd")), "{headers}");
+    }
+}
+
+#[test]
 fn a_header_written_as_omit_is_not_sent_at_all() {
     let mut store = step("store", http::Method::PUT, "/put", Body::File);
     store.request.headers = vec![written("Content-Type", "${ omit }")];
