@@ -29,7 +29,8 @@ pub(crate) struct BodyReader {
     http2: bool,
     announced: Option<u64>,
     received: u64,
-    polled: bool,
+    /// Whether a client that waits for `100 Continue` still does: hyper sends it when the body is first asked for.
+    awaits_100: bool,
     ended: bool,
     whole: Option<WholeBodyCheck>,
     patience: Patience,
@@ -43,10 +44,12 @@ struct WholeBodyCheck {
 }
 
 impl BodyReader {
-    /// Wraps a body. `announced` is the request's `Content-Length`; `whole` are digests of the whole body.
+    /// Wraps a body. `awaits_100` says that its client sends nothing before it is asked to; `announced` is the request's
+    /// `Content-Length`; `whole` are digests of the whole body.
     pub(crate) fn new(
         body: Incoming,
         http2: bool,
+        awaits_100: bool,
         announced: Option<u64>,
         whole: ClientDigests,
         timeouts: &Timeouts,
@@ -54,16 +57,7 @@ impl BodyReader {
         let algorithms = whole.algorithms();
         let whole =
             (!algorithms.is_empty()).then(|| WholeBodyCheck { digester: Digester::new(algorithms), expected: whole });
-        Self {
-            body,
-            http2,
-            announced,
-            received: 0,
-            polled: false,
-            ended: false,
-            whole,
-            patience: Patience::new(timeouts),
-        }
+        Self { body, http2, announced, received: 0, awaits_100, ended: false, whole, patience: Patience::new(timeouts) }
     }
 
     /// Whether the end was seen and proved.
@@ -71,10 +65,10 @@ impl BodyReader {
         self.ended
     }
 
-    /// What is left of the body, unless it was read to its end, or was never asked for (then a client that waits for
-    /// `100 Continue` must not get one by our reading on).
+    /// What is left of the body, unless it was read to its end, or its client still waits for `100 Continue`: it must not get
+    /// one by our reading on.
     pub(crate) fn into_rest(self) -> Option<Incoming> {
-        (self.polled && !self.ended).then_some(self.body)
+        (!self.awaits_100 && !self.ended).then_some(self.body)
     }
 
     /// Why a client went away that was not being read: a body that contradicts its announced length makes HTTP/2 reset the
@@ -97,7 +91,7 @@ impl BodyReader {
         if self.ended {
             return Poll::Ready(Ok(None));
         }
-        self.polled = true;
+        self.awaits_100 = false;
         loop {
             let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
                 return self.patience.poll_waiting(self.received, cx).map(Err);

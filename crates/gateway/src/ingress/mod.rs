@@ -10,6 +10,7 @@ mod source;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::EXPECT;
 use http::request::Parts;
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -84,7 +85,9 @@ pub(crate) fn let_in(
     })();
     match admitted {
         Ok((place, matched, sizes, whole)) => {
-            let body = BodyReader::new(body, connection.http2, sizes.content_length, whole, &app.config.timeouts);
+            let awaits_100 = head.headers.contains_key(EXPECT);
+            let timeouts = &app.config.timeouts;
+            let body = BodyReader::new(body, connection.http2, awaits_100, sizes.content_length, whole, timeouts);
             let received = OffsetDateTime::now_utc();
             Ok((Arrival { ledger: ledger.clone(), matched, head, received, place }, body))
         }
