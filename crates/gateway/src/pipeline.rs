@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use http::Request;
-use http::header::EXPECT;
 use hyper::body::Incoming;
 use rules::admission::admit;
 use rules::config::Route;
@@ -35,11 +34,10 @@ use crate::undo::Begun;
 pub(crate) async fn handle(app: Arc<App>, connection: Arc<ConnectionInfo>, request: Request<Incoming>) -> Reply {
     let (head, body) = request.into_parts();
     let mut ledger = Ledger::open(&head);
-    let waits_for_100 = head.headers.contains_key(EXPECT);
     let (arrival, body) = match ingress::let_in(&app, &mut ledger, &connection, head, body) {
         Ok(inside) => inside,
         Err(refused) => {
-            let (failure, closes) = refused.hear_out(&app, waits_for_100);
+            let (failure, closes) = refused.hear_out(&app);
             return settle(&app, &ledger, &Err(failure), 0, closes);
         }
     };

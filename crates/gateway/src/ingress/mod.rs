@@ -57,8 +57,10 @@ const COME_BACK: Duration = Duration::from_secs(1);
 /// A request that is not let in.
 pub(crate) struct TurnedAway {
     /// Why.
-    pub(crate) failure: Failure,
+    failure: Failure,
     body: Incoming,
+    /// Whether its client sends nothing before it is asked to.
+    awaits_100: bool,
     /// Whether the head itself is one that a strict server must not serve: what follows it on the connection is not trusted.
     is_dubious: bool,
 }
@@ -74,8 +76,9 @@ pub(crate) fn let_in(
     head: Parts,
     body: Incoming,
 ) -> Result<(Arrival, BodyReader), Box<TurnedAway>> {
+    let awaits_100 = head.headers.contains_key(EXPECT);
     if let Err(failure) = head::check(&head) {
-        return Err(Box::new(TurnedAway { failure, body, is_dubious: true }));
+        return Err(Box::new(TurnedAway { failure, body, awaits_100, is_dubious: true }));
     }
     let admitted = (|| {
         let matched = find_route(app, ledger, &head)?;
@@ -85,22 +88,21 @@ pub(crate) fn let_in(
     })();
     match admitted {
         Ok((place, matched, sizes, whole)) => {
-            let awaits_100 = head.headers.contains_key(EXPECT);
             let timeouts = &app.config.timeouts;
             let body = BodyReader::new(body, connection.http2, awaits_100, sizes.content_length, whole, timeouts);
             let received = OffsetDateTime::now_utc();
             Ok((Arrival { ledger: ledger.clone(), matched, head, received, place }, body))
         }
-        Err(failure) => Err(Box::new(TurnedAway { failure, body, is_dubious: false })),
+        Err(failure) => Err(Box::new(TurnedAway { failure, body, awaits_100, is_dubious: false })),
     }
 }
 
 impl TurnedAway {
     /// Listens to a client for a while that is sending, so that it hears the answer; one that waits for `100 Continue` has sent
     /// nothing. Gives the failure, and whether the connection must be closed after it.
-    pub(crate) fn hear_out(self, app: &App, waits_for_100: bool) -> (Failure, bool) {
+    pub(crate) fn hear_out(self, app: &App) -> (Failure, bool) {
         let unread = !self.body.is_end_stream();
-        if unread && !waits_for_100 {
+        if unread && !self.awaits_100 {
             app.tasks.spawn(drain::read_and_discard(self.body));
         }
         (self.failure, unread || self.is_dubious)
