@@ -14,6 +14,7 @@ pub mod transform;
 pub mod digest;
 pub mod disposition;
 
+pub mod fields;
 pub mod form;
 pub mod http1;
 

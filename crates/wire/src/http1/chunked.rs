@@ -107,6 +107,12 @@ impl ChunkedDecoder {
         &self.trailers
     }
 
+    /// Bytes of content that the current chunk still has.
+    #[must_use]
+    pub fn chunk_left(&self) -> u64 {
+        if self.state == State::Data { self.size } else { 0 }
+    }
+
     /// Looks at input without consuming it: says what its first bytes are. The caller skips `framing` and takes or follows
     /// `data` before the next call. Both are zero when the body is complete or the input is empty.
     ///

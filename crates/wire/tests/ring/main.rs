@@ -7,6 +7,7 @@ mod envelope;
 mod form_decode;
 mod form_round_trip;
 mod form_tricks;
+mod http1_gate;
 mod http1_request;
 mod http1_response;
 mod name;

@@ -1,0 +1,93 @@
+//! Following a body to its end, so that the next head is looked for where the body ended and nowhere else.
+
+use super::super::chunked::{ChunkError, ChunkedDecoder};
+use crate::fields::is_forbidden_trailer;
+use crate::http1::RequestFraming;
+use crate::length;
+
+/// Why a body's framing is refused. The connection is of no further use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// The chunked framing is malformed.
+    #[error("{0}")]
+    Chunk(ChunkError),
+    /// The trailer section has a field that decides about framing, routing, access or content (RFC 9110 section 6.5.1).
+    #[error("the trailer section has a field that must stand in the head")]
+    ForbiddenTrailer,
+}
+
+/// Follows the bytes of one body.
+#[derive(Debug)]
+pub struct BodyFollower(State);
+
+#[derive(Debug)]
+enum State {
+    Length(u64),
+    Chunked(ChunkedDecoder),
+}
+
+impl BodyFollower {
+    /// At the beginning of a body with this framing.
+    #[must_use]
+    pub fn new(framing: RequestFraming) -> Self {
+        Self(match framing {
+            RequestFraming::None => State::Length(0),
+            RequestFraming::Length(len) => State::Length(len),
+            RequestFraming::Chunked => State::Chunked(ChunkedDecoder::new()),
+        })
+    }
+
+    /// Whether the body has ended.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        match &self.0 {
+            State::Length(left) => *left == 0,
+            State::Chunked(decoder) => decoder.is_complete(),
+        }
+    }
+
+    /// How many bytes may be read now so that at most `ahead` of them lie behind the body.
+    #[must_use]
+    pub fn readable(&self, ahead: usize) -> usize {
+        match &self.0 {
+            State::Length(left) => length::to_usize(*left),
+            State::Chunked(decoder) => length::to_usize(decoder.chunk_left()).saturating_add(ahead),
+        }
+    }
+
+    /// Follows the next bytes and says how many of them are the body's, framing included.
+    ///
+    /// # Errors
+    /// Whatever [`BodyError`] lists; none of `input` may be used then.
+    pub fn follow(&mut self, input: &[u8]) -> Result<usize, BodyError> {
+        match &mut self.0 {
+            State::Length(left) => {
+                let taken = length::to_usize(*left).min(input.len());
+                *left = left.saturating_sub(length::from_usize(taken));
+                Ok(taken)
+            }
+            State::Chunked(decoder) => follow_chunks(decoder, input),
+        }
+    }
+}
+
+fn follow_chunks(decoder: &mut ChunkedDecoder, input: &[u8]) -> Result<usize, BodyError> {
+    let mut taken = 0_usize;
+    while let Some(rest) = input.get(taken..).filter(|rest| !rest.is_empty()) {
+        let step = decoder.step(rest).map_err(BodyError::Chunk)?;
+        let stepped = step.framing.saturating_add(step.data);
+        if stepped == 0 {
+            break;
+        }
+        taken = taken.saturating_add(stepped);
+    }
+    if decoder.is_complete() && has_forbidden_field(decoder.trailers()) {
+        return Err(BodyError::ForbiddenTrailer);
+    }
+    Ok(taken)
+}
+
+fn has_forbidden_field(trailers: &[u8]) -> bool {
+    let names = trailers.split(|byte| *byte == b'\n').filter_map(|line| line.split(|byte| *byte == b':').next());
+    names.into_iter().any(is_forbidden_trailer)
+}
