@@ -88,11 +88,12 @@ async fn waiting_for_a_slow_upstream_is_not_the_clients_fault() {
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_end_in_time_is_closed_and_counted() {
+async fn a_head_that_does_not_end_in_time_is_told_so_and_counted() {
     let settings = Rules::default().settings("timeouts: { head: 200ms }");
     let stage = Stage::with(settings, PLAIN, []).await;
     let mut connection = stage.open().await;
     connection.send("PUT /files/a HTTP/1.1\r\nHost").await.expect("it is sent");
+    stage.expect("client-too-slow.head", &connection.answer().await.expect("an answer"));
     assert!(connection.is_closed().await);
     let mut silent = stage.open().await;
     assert!(silent.is_closed().await, "a connection that says nothing is closed without a word");

@@ -102,7 +102,7 @@ async fn a_method_that_a_path_does_not_take_is_named_beside_those_that_it_takes(
     stage.expect("method-not-allowed.get", &stage.send(Request::get("/files"), "").await);
     stage.expect("method-not-allowed.put-without-name", &stage.send(Request::put("/files"), "x").await);
     stage.expect("method-not-allowed.post-with-name", &stage.send(Request::post("/files/a.png"), "x").await);
-    for method in ["DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"] {
+    for method in ["DELETE", "PATCH", "OPTIONS", "BREW"] {
         let (answer, _) = stage.raw(format!("{method} /files HTTP/1.1\r\nHost: a\r\n\r\n")).await;
         assert_eq!(
             (answer.problem().as_str(), answer.header("allow")),
@@ -125,7 +125,7 @@ async fn head_is_answered_as_get_is_but_without_a_body() {
 async fn connect_is_no_upload() {
     let stage = Stage::new(PLAIN, []).await;
     let (answer, _) = stage.raw("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n").await;
-    assert_eq!(answer.problem(), "no-such-route", "{answer:?}");
+    stage.expect("malformed-request.connect", &answer);
     assert_eq!(stage.peer.requests(), []);
 }
 
@@ -165,9 +165,6 @@ async fn a_coding_that_is_not_plain_is_refused() {
     stage.expect("coding-not-supported.content", &stage.send(put("a").header("content-encoding", "gzip"), "x").await);
     let head = "POST /files HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n";
     stage.expect("coding-not-supported.transfer", &stage.raw(head).await.0);
-    let twice =
-        "POST /files HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
-    assert_eq!(stage.raw(twice).await.0.problem(), "coding-not-supported");
     assert!(stage.peer.requests().is_empty());
 }
 

@@ -1,5 +1,6 @@
 //! What is counted and logged of one request: each ends exactly once, as completed, refused, failed or cancelled.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -51,6 +52,19 @@ impl Ledger {
         let size = end.as_ref().ok().map(|stored| stored.file.size);
         metrics.ended(outcome, problem.map(Problem::name), took, size);
         self.log(outcome, end, received, took);
+    }
+
+    /// Logs a head that did not pass the gate: its first line is not trusted, so nothing of it is said.
+    pub(crate) fn note_rejection(&self, failure: &Failure, peer: SocketAddr) {
+        tracing::info!(
+            target: "tidegate::upload",
+            upload_id = %self.upload_id,
+            reason = failure.problem.name(),
+            status = failure.problem.status(),
+            detail = failure.detail.as_str(),
+            %peer,
+            "request rejected"
+        );
     }
 
     fn log(&self, outcome: Outcome, end: &Result<Stored, Failure>, received: u64, took: std::time::Duration) {

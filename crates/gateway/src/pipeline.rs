@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::app::{App, ConnectionInfo};
+use crate::ingress::refused::RefusedHead;
 use crate::ingress::{self, Arrival, BodyReader, ClientFile, UploadRequest};
 use crate::ledger::Ledger;
 use crate::respond::{self, Reply};
@@ -34,6 +35,9 @@ use crate::undo::Begun;
 pub(crate) async fn handle(app: Arc<App>, connection: Arc<ConnectionInfo>, request: Request<Incoming>) -> Reply {
     let (head, body) = request.into_parts();
     let mut ledger = Ledger::open(&head);
+    if let Some(refused) = head.extensions.get::<RefusedHead>() {
+        return reject(&app, &ledger, &connection, *refused);
+    }
     let (arrival, body) = match ingress::let_in(&app, &mut ledger, &connection, head, body) {
         Ok(inside) => inside,
         Err(refused) => {
@@ -78,6 +82,14 @@ async fn run(app: Arc<App>, arrival: Arrival, mut body: BodyReader, mut reply: o
     if let Some(rest) = body.into_rest() {
         ingress::drain::read_and_discard(rest).await;
     }
+}
+
+/// The end of a request whose head did not pass the gate: it was never an upload.
+fn reject(app: &App, ledger: &Ledger, connection: &ConnectionInfo, refused: RefusedHead) -> Reply {
+    let failure = refused.failure();
+    app.metrics.rejected(refused.rejection());
+    ledger.note_rejection(&failure, connection.peer);
+    respond::problem(ledger, &failure, true)
 }
 
 /// The one end of a request: counted, logged, answered. `received` are file bytes read; `unread` says that a part of the body

@@ -14,13 +14,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt as _;
-use http_body::Body as _;
+use http::HeaderMap;
+use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use rules::config::Timeouts;
 use rules::run::TransferTrouble;
 use tokio::time::{Instant, Sleep};
 use wire::digest::{ClientDigests, DigestMismatch, Digester};
+use wire::fields::is_forbidden_trailer;
+use wire::http1::gate::BodyError;
 
 /// Reads a request's body.
 #[derive(Debug)]
@@ -98,10 +101,11 @@ impl BodyReader {
             };
             self.patience.moved();
             match frame {
-                // Trailers carry nothing that Tidegate uses.
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) if !data.is_empty() => return Poll::Ready(self.take(data).map(Some)),
-                    _ => {}
+                    Ok(_) => {}
+                    // Trailers carry nothing that Tidegate uses.
+                    Err(trailers) => check_trailers(&trailers)?,
                 },
                 Some(Err(error)) => return Poll::Ready(Err(self.trouble(&error))),
                 None => return Poll::Ready(self.prove_end().map(|()| None)),
@@ -155,12 +159,25 @@ impl BodyReader {
             };
         }
         let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+        let by_gate = io.and_then(|io| io.get_ref()?.downcast_ref::<BodyError>());
+        if let Some(broken) = by_gate {
+            return TransferTrouble::MalformedRequest(broken.to_string());
+        }
         let broken_framing = io
             .is_some_and(|io| matches!(io.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData));
         if error.is_parse() || broken_framing {
             return TransferTrouble::MalformedRequest("the body's chunked framing is malformed".to_owned());
         }
         TransferTrouble::ClientGone
+    }
+}
+
+/// On HTTP/1 the gate has looked at them by now.
+fn check_trailers(frame: &Frame<Bytes>) -> Result<(), TransferTrouble> {
+    let mut names = frame.trailers_ref().into_iter().flat_map(HeaderMap::keys);
+    match names.any(|name| is_forbidden_trailer(name.as_str().as_bytes())) {
+        true => Err(TransferTrouble::MalformedRequest(BodyError::ForbiddenTrailer.to_string())),
+        false => Ok(()),
     }
 }
 

@@ -9,9 +9,9 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 /// Most bytes read after an early answer.
-const MAX_BYTES: usize = 8 * 1024 * 1024;
+pub(crate) const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Longest time spent on it.
-const MAX_TIME: Duration = Duration::from_secs(5);
+pub(crate) const MAX_TIME: Duration = Duration::from_secs(5);
 
 /// Reads a body until its end, [`MAX_BYTES`] or [`MAX_TIME`], whatever comes first.
 pub(crate) async fn read_and_discard(mut body: Incoming) {

@@ -5,12 +5,12 @@ pub(crate) mod drain;
 mod form;
 mod head;
 mod read;
+pub(crate) mod refused;
 mod source;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::EXPECT;
 use http::request::Parts;
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -76,8 +76,8 @@ pub(crate) fn let_in(
     head: Parts,
     body: Incoming,
 ) -> Result<(Arrival, BodyReader), Box<TurnedAway>> {
-    let awaits_100 = head.headers.contains_key(EXPECT);
-    if let Err(failure) = head::check(&head) {
+    let awaits_100 = head::awaits_100(&head);
+    if let Err(failure) = head::check(&head, app.config.limits.target_size) {
         return Err(Box::new(TurnedAway { failure, body, awaits_100, is_dubious: true }));
     }
     let admitted = (|| {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rules::config::Limits;
 
+use super::gate::COVERED;
 use crate::budget::{Budget, Permit};
 
 const KIB: usize = 1024;
@@ -46,7 +47,7 @@ impl ConnectionBuffers {
     pub(super) fn take(budget: &Arc<Budget>, limits: &Limits, tls: bool) -> Option<Self> {
         let least = LEAST.max(limits.head_size);
         let ceiling_unit = budget.limit() / 8;
-        let charge = if tls { least.saturating_add(TLS) } else { least };
+        let charge = least.saturating_add(COVERED).saturating_add(if tls { TLS } else { 0 });
         let permit = budget.try_take_below(charge, ceiling_unit.saturating_mul(CONNECTIONS_SHARE))?;
         Some(Self { permit, least, ceiling_unit })
     }
@@ -54,6 +55,11 @@ impl ConnectionBuffers {
     /// Pays for the read buffer of an HTTP/1 connection and says its size in bytes.
     pub(super) fn read_buffer(&mut self) -> usize {
         self.grow_to(READ_BUFFERS)
+    }
+
+    /// A permit of the same budget that holds nothing yet: for bytes of a head that comes in pieces.
+    pub(super) fn nothing_yet(&self) -> Permit {
+        self.permit.sibling()
     }
 
     /// Pays for the windows of an HTTP/2 connection; nothing when not even the least that the protocol demands is left.
@@ -97,27 +103,29 @@ fn to_u32(bytes: usize) -> u32 {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { memory: 0, connections: 10, uploads: 10, head_size: 8 * KIB, head_fields: 64 };
+    fn limits(head_size: usize) -> Limits {
+        Limits { head_size, ..crate::server::tests::config().limits }
+    }
 
     #[test]
     fn gives_large_buffers_while_memory_is_plenty_and_small_ones_later() {
         let budget = Budget::new(1024 * 1024);
         let mut sizes = Vec::new();
         let mut held = Vec::new();
-        while let Some(mut buffers) = ConnectionBuffers::take(&budget, &LIMITS, false) {
+        while let Some(mut buffers) = ConnectionBuffers::take(&budget, &limits(8 * KIB), false) {
             sizes.push(buffers.read_buffer() / KIB);
             held.push(buffers);
         }
         assert_eq!(
             sizes,
-            [256, 256, 64, 64, 64, 64, 16, 16, 16, 16, 16, 16, 16, 16]
+            [256, 64, 64, 64, 64, 64, 64, 64, 16, 16, 16, 16, 16, 16, 16, 16]
                 .into_iter()
                 .take(sizes.len())
                 .collect::<Vec<_>>()
         );
         assert!(sizes.len() > 6, "{sizes:?}");
         assert!(budget.used() <= 7 * budget.limit() / 8, "connections leave an eighth to uploads");
-        let sum: usize = sizes.iter().map(|size| size * KIB).sum();
+        let sum: usize = sizes.iter().map(|size| size * KIB + COVERED).sum();
         assert_eq!(budget.used(), sum, "every buffer is paid for");
         drop(held);
         assert_eq!(budget.used(), 0);
@@ -126,11 +134,11 @@ mod tests {
     #[test]
     fn funds_a_window_of_4_mib_and_shrinks_it_to_what_the_protocol_demands() {
         let budget = Budget::new(8 * 1024 * 1024 + 1024 * 1024);
-        let mut first = ConnectionBuffers::take(&budget, &LIMITS, false).expect("memory is free");
+        let mut first = ConnectionBuffers::take(&budget, &limits(8 * KIB), false).expect("memory is free");
         assert_eq!(first.windows(), Some(Windows { connection: 4 << 20, stream: 1 << 20 }));
         let mut rest = Vec::new();
         loop {
-            let Some(mut buffers) = ConnectionBuffers::take(&budget, &LIMITS, false) else { break };
+            let Some(mut buffers) = ConnectionBuffers::take(&budget, &limits(8 * KIB), false) else { break };
             let Some(windows) = buffers.windows() else { break };
             rest.push((windows.connection, buffers));
         }
@@ -142,16 +150,15 @@ mod tests {
 
     #[test]
     fn a_head_always_fits_the_least_buffer() {
-        let limits = Limits { head_size: 100 * KIB, ..LIMITS };
         let budget = Budget::new(u64::MAX);
-        let buffers = ConnectionBuffers::take(&budget, &limits, false).expect("memory is free");
-        assert_eq!(buffers.permit.held(), 100 * KIB);
+        let buffers = ConnectionBuffers::take(&budget, &limits(100 * KIB), false).expect("memory is free");
+        assert_eq!(buffers.permit.held(), 100 * KIB + COVERED);
     }
 
     #[test]
     fn charges_a_tls_connection_for_its_records() {
         let budget = Budget::new(1024 * 1024);
-        let _buffers = ConnectionBuffers::take(&budget, &LIMITS, true).expect("memory is free");
-        assert_eq!(budget.used(), LEAST + TLS);
+        let _buffers = ConnectionBuffers::take(&budget, &limits(8 * KIB), true).expect("memory is free");
+        assert_eq!(budget.used(), LEAST + COVERED + TLS);
     }
 }

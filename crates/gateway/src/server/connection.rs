@@ -1,7 +1,5 @@
 //! One connection from its acceptance to its end: handshake, choice of protocol, hyper, and when to stop.
 
-use std::error::Error as _;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -16,17 +14,18 @@ use tokio_rustls::TlsAcceptor;
 
 use super::activity::Activity;
 use super::buffers::ConnectionBuffers;
-use super::head_timer::{HeadLimits, HeadTimeout, HeadTimer};
+use super::gate::{Gate, HeadTimes, Refusal};
 use super::listener::Listening;
 use super::preface::Peeked;
-use super::read_pace::ReadPace;
 use super::stack::request_stack;
 use super::tls::HTTP2;
 use crate::app::ConnectionInfo;
 use crate::metrics::Rejection;
+use wire::http1::gate::HeadLimits;
 
-/// Requests of one HTTP/2 connection at once.
-const STREAMS: u32 = 64;
+/// Streams of one HTTP/2 connection that the gateway itself resets, because their client broke the protocol, before it ends the
+/// connection. An honest client breaks it hardly ever.
+const LOCAL_RESETS: usize = 128;
 /// Answers are small: what HTTP/2 may hold of each until the client takes it.
 const SEND_BUFFER: usize = 16 * 1024;
 /// How often HTTP/2 asks whether a quiet client is still there, and how long it waits for the answer.
@@ -105,20 +104,28 @@ impl Connection {
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let listening = Arc::clone(&self.listening);
-        let limits = HeadLimits { head: listening.timeouts.head, keep_alive: listening.timeouts.keep_alive };
-        // Everything that an HTTP/1 client sends passes here: a reader of heads and framing that is stricter than hyper
-        // stands in this place and takes the timer's part.
-        let io = HeadTimer::new(ReadPace::new(io), limits, Arc::clone(&self.activity));
+        let limits = &listening.limits;
+        let times = HeadTimes { head: listening.timeouts.head, keep_alive: listening.timeouts.keep_alive };
+        let heads = HeadLimits {
+            bytes: limits.head_size,
+            line: limits.head_line,
+            fields: limits.head_fields,
+            target: limits.target_size,
+        };
+        let read_buffer = self.buffers.read_buffer();
+        let refusal = Refusal::default();
+        // Everything that an HTTP/1 client sends passes here.
+        let io = Gate::new(io, heads, times, self.buffers.nothing_yet(), Arc::clone(&refusal));
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder
             // A client that has sent its body may shut its sending side and still wait for the answer.
             .half_close(true)
-            .max_buf_size(self.buffers.read_buffer())
-            .max_headers(listening.limits.head_fields)
-            .max_header_size(listening.limits.head_size)
-            // The timer above has both limits; hyper would use one for both.
+            .max_buf_size(read_buffer)
+            .max_headers(limits.head_fields)
+            .max_header_size(limits.head_size)
+            // The gate has both limits; hyper would use one for both.
             .header_read_timeout(None);
-        let service = TowerToHyperService::new(self.stack());
+        let service = TowerToHyperService::new(self.stack(Some(refusal)));
         let served = self.until_end(builder.serve_connection(TokioIo::new(io), service), None).await;
         self.note(served);
     }
@@ -136,27 +143,29 @@ impl Connection {
         let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
-            .max_concurrent_streams(STREAMS)
+            .max_concurrent_streams(listening.limits.streams)
+            .max_pending_accept_reset_streams(listening.limits.resets)
+            .max_local_error_reset_streams(Some(LOCAL_RESETS))
             .initial_connection_window_size(windows.connection)
             .initial_stream_window_size(windows.stream)
             .max_header_list_size(u32::try_from(listening.limits.head_size).unwrap_or(u32::MAX))
             .max_send_buf_size(SEND_BUFFER)
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING);
-        let limits = HeadLimits { head: listening.timeouts.head, keep_alive: listening.timeouts.keep_alive };
-        let service = TowerToHyperService::new(self.stack());
-        let served = self.until_end(builder.serve_connection(TokioIo::new(io), service), Some(limits)).await;
+        let times = HeadTimes { head: listening.timeouts.head, keep_alive: listening.timeouts.keep_alive };
+        let service = TowerToHyperService::new(self.stack(None));
+        let served = self.until_end(builder.serve_connection(TokioIo::new(io), service), Some(times)).await;
         self.note(served);
     }
 
-    fn stack(&self) -> super::stack::RequestStack {
+    fn stack(&self, refusal: Option<Refusal>) -> super::stack::RequestStack {
         let handler = Arc::clone(&self.listening.handler);
-        request_stack(handler, self.info, &self.activity, self.listening.draining.clone())
+        request_stack(handler, self.info, &self.activity, self.listening.draining.clone(), refusal)
     }
 
     /// Drives a connection to its end: as its client wants, or from the moment when it shall take no further request, or at once
     /// when the process ends.
-    async fn until_end<C: Served>(&self, connection: C, idle: Option<HeadLimits>) -> Result<(), hyper::Error> {
+    async fn until_end<C: Served>(&self, connection: C, idle: Option<HeadTimes>) -> Result<(), hyper::Error> {
         let mut connection = pin!(connection);
         tokio::select! {
             served = connection.as_mut() => return served,
@@ -172,7 +181,7 @@ impl Connection {
 
     /// Returns when the connection shall take no further request: at the end of a drain; during one, when a request is under way
     /// or came since, which thus is the last; and when it was idle for too long, if `idle` says how long that is.
-    async fn takes_no_more(&self, idle: Option<HeadLimits>) {
+    async fn takes_no_more(&self, idle: Option<HeadTimes>) {
         let Listening { draining, closing, .. } = &*self.listening;
         let mut begun_before_drain = None;
         loop {
@@ -184,7 +193,7 @@ impl Connection {
                     return;
                 }
             }
-            let limit = idle.map(|limits| if begun == 0 { limits.head } else { limits.keep_alive });
+            let limit = idle.map(|times| if begun == 0 { times.head } else { times.keep_alive });
             tokio::select! {
                 () = closing.cancelled() => return,
                 () = draining.cancelled(), if !draining.is_cancelled() => {}
@@ -196,22 +205,12 @@ impl Connection {
 
     fn note(&self, served: Result<(), hyper::Error>) {
         let Err(error) = served else { return };
-        let metrics = &self.listening.metrics;
-        if error.is_parse_too_large() {
-            metrics.rejected(Rejection::HeadTooLarge);
-        } else if error.is_parse() {
-            metrics.rejected(Rejection::MalformedHead);
-        } else if timed_out(&error) == Some(HeadTimeout::HeadTooSlow) {
-            metrics.rejected(Rejection::HeadTooSlow);
+        if error.is_parse() {
+            // The gate is stricter than hyper's parser; this is for what it might have missed.
+            self.listening.metrics.rejected(Rejection::MalformedHead);
         }
         tracing::debug!(peer = %self.info.peer, %error, "connection ended");
     }
-}
-
-/// What the timer says, if it is what ended the connection.
-fn timed_out(error: &hyper::Error) -> Option<HeadTimeout> {
-    let cause = error.source()?.downcast_ref::<io::Error>()?;
-    cause.get_ref()?.downcast_ref::<HeadTimeout>().copied()
 }
 
 /// A connection of either protocol.

@@ -7,7 +7,7 @@ mod activity;
 mod buffers;
 mod connection;
 mod drain;
-mod head_timer;
+mod gate;
 pub(crate) mod listener;
 mod preface;
 mod read_pace;

@@ -50,14 +50,23 @@ impl<I> ReadPace<I> {
     }
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for ReadPace<I> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
+impl<I: AsyncRead + Unpin> ReadPace<I> {
+    /// Reads at most `most` bytes, and no more than the pace allows.
+    pub(super) fn poll_read_most(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        most: usize,
+    ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        this.io.set_limit(this.allowance);
-        ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
-        let read = buf.filled().len().saturating_sub(before);
-        this.follow(read as u64);
+        let limit = self.allowance.min(most as u64);
+        self.io.set_limit(limit);
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let read = buf.filled().len().saturating_sub(before) as u64;
+        // A read that was cut short by its caller says nothing of the client.
+        if limit == self.allowance || read < limit {
+            self.follow(read);
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -90,6 +99,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ReadPace<I> {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use super::*;
 
     /// What each read of a stream gives that has as many bytes at once as it is asked for.
@@ -97,7 +108,9 @@ mod tests {
         let mut buffer = vec![0; 1024 * 1024];
         let mut reads = Vec::new();
         for _ in 0..count {
-            reads.push(pace.read(&mut buffer).await.expect("it never fails") as u64);
+            let mut buf = ReadBuf::new(&mut buffer);
+            poll_fn(|cx| pace.poll_read_most(cx, &mut buf, usize::MAX)).await.expect("it never fails");
+            reads.push(buf.filled().len() as u64);
         }
         reads
     }

@@ -18,6 +18,7 @@ use tower::util::BoxCloneService;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt as _};
 
 use super::activity::Activity;
+use super::gate::Refusal;
 use crate::app::ConnectionInfo;
 
 /// Answers requests: `pipeline::handle` with its `App`.
@@ -33,17 +34,30 @@ pub(super) fn request_stack(
     connection: ConnectionInfo,
     activity: &Arc<Activity>,
     draining: CancellationToken,
+    refusal: Option<Refusal>,
 ) -> RequestStack {
     let http2 = connection.http2;
     let connection = Arc::new(connection);
     ServiceBuilder::new()
         // Outermost, so that the connection counts as busy until its answer is ready: its head timer rests and drain waits.
         .layer(CountActive(Arc::clone(activity)))
+        // The gate lets a connection's last request be one that stands for a refused head; the pipeline learns why from here.
+        .map_request(move |request| match &refusal {
+            Some(refusal) => carrying(request, refusal),
+            None => request,
+        })
         // After the pipeline has answered, so that no path through it can forget it: a client that is told `draining`, or whose
         // upload ends while draining, must not send its next request here. HTTP/2 has GOAWAY for this.
         .map_response(move |answer| if draining.is_cancelled() && !http2 { closing(answer) } else { answer })
         .service_fn(move |request| handler(Arc::clone(&connection), request).map(Ok))
         .boxed_clone()
+}
+
+fn carrying(mut request: Request<Incoming>, refusal: &Refusal) -> Request<Incoming> {
+    if let Some(refused) = refusal.get() {
+        request.extensions_mut().insert(*refused);
+    }
+    request
 }
 
 fn closing(mut answer: Response<Full<Bytes>>) -> Response<Full<Bytes>> {

@@ -127,12 +127,27 @@ fn limits(fields: Fields<'_>, problems: &mut Problems) -> Option<Limits> {
             .error(node.span, "`head-size` is out of range")
             .hint("write a size from `1KiB` to `1MiB`; the default is `32KiB`");
     }
+    let mut part_of_head = |key: &str| {
+        let size = fields.read(key, parse_size)?;
+        let (Some(node), false) = (fields.get(key), (1..=head_size).contains(&size)) else { return Some(size) };
+        problems
+            .error(node.span, format!("`{key}` is out of range"))
+            .hint("write a size from `1B` to that of `head-size`: it is a part of the head");
+        None
+    };
+    // The defaults may lie above a small `head-size`, which then decides.
+    let (head_line, target_size) = (part_of_head("head-line"), part_of_head("target-size"));
+    let (head_line, target_size) = (head_line?.min(head_size), target_size?.min(head_size));
     Some(Limits {
         memory,
         connections: count("connections")?,
         uploads: count("uploads")?,
         head_size: usize::try_from(head_size).ok()?,
         head_fields: count("head-fields")?,
+        head_line: usize::try_from(head_line).ok()?,
+        target_size: usize::try_from(target_size).ok()?,
+        streams: u32::try_from(count("streams")?).ok()?,
+        resets: count("resets")?,
     })
 }
 

@@ -60,6 +60,14 @@ pub struct Limits {
     pub head_size: usize,
     /// Header fields of a request head.
     pub head_fields: usize,
+    /// Bytes of one line of a request head.
+    pub head_line: usize,
+    /// Bytes of a request target.
+    pub target_size: usize,
+    /// Requests of one HTTP/2 connection at once.
+    pub streams: u32,
+    /// Streams of one HTTP/2 connection that its client reset and that wait to be noticed; one more ends the connection.
+    pub resets: usize,
 }
 
 /// Time limits that hold for every route.

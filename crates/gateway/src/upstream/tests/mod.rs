@@ -95,7 +95,14 @@ pub(crate) fn config(targets: &[&Arc<Target>]) -> Config {
     Config {
         listeners: Vec::<Listener>::new(),
         admin: SocketAddr::from(([127, 0, 0, 1], 0)),
-        limits: Limits { memory: 1 << 20, connections: 1, uploads: 1, head_size: 1 << 15, head_fields: 64 },
+        limits: Limits {
+            memory: 1 << 20,
+            connections: 1,
+            uploads: 1,
+            head_size: 1 << 15,
+            head_fields: 64,
+            ..crate::server::tests::config().limits
+        },
         timeouts: Timeouts {
             head: Duration::from_secs(10),
             idle: IDLE_LIMIT,

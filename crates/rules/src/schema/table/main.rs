@@ -87,6 +87,26 @@ pub(crate) static LIMITS: Object = object(
         default("uploads", "4096", Shape::Leaf(Leaf::Int(1, 1_000_000)), "Uploads at once. Beyond it: 503."),
         default("head-size", "32KiB", SIZE, "Bytes of a request's head, from `1KiB` to `1MiB`. Beyond it: 431."),
         default("head-fields", "64", Shape::Leaf(Leaf::Int(8, 1_000)), "Header fields of a request. Beyond it: 431."),
+        default(
+            "head-line",
+            "16KiB",
+            SIZE,
+            "Bytes of one line of a request's head, at most `head-size`. Beyond it: 431.",
+        ),
+        default("target-size", "8KiB", SIZE, "Bytes of a request's target, at most `head-size`. Beyond it: 414."),
+        default(
+            "streams",
+            "64",
+            Shape::Leaf(Leaf::Int(1, 1_000)),
+            "Requests of one HTTP/2 connection at once. Further ones wait until the client may open them.",
+        ),
+        default(
+            "resets",
+            "20",
+            Shape::Leaf(Leaf::Int(1, 1_000)),
+            "Requests of one HTTP/2 connection that its client took back before the gateway turned to them. One more ends the \
+             connection: it is the sign of a rapid-reset attack.",
+        ),
     ],
 );
 

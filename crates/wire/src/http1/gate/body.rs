@@ -9,7 +9,7 @@ use crate::length;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BodyError {
     /// The chunked framing is malformed.
-    #[error("{0}")]
+    #[error("the body's chunked framing is malformed: {0}")]
     Chunk(ChunkError),
     /// The trailer section has a field that decides about framing, routing, access or content (RFC 9110 section 6.5.1).
     #[error("the trailer section has a field that must stand in the head")]
