@@ -4,4 +4,6 @@
 
 mod cases;
 mod corpus;
+mod frames;
+mod http2;
 mod stage;
