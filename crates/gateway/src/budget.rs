@@ -70,12 +70,6 @@ impl Permit {
         self.held
     }
 
-    /// A permit of the same budget that holds nothing yet.
-    #[must_use]
-    pub fn sibling(&self) -> Self {
-        Self { budget: Arc::clone(&self.budget), held: 0 }
-    }
-
     /// Takes `bytes` more; false, and nothing taken, when fewer are left.
     #[must_use]
     pub fn grow(&mut self, bytes: usize) -> bool {

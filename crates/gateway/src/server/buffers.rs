@@ -1,8 +1,10 @@
-//! What a connection may buffer, paid for when it is accepted: much while memory is plenty, little when it is short.
+//! What a connection may buffer, paid out of the budget: little when it is accepted, more when it proves to be fast, while memory
+//! is plenty.
+//!
+//! An attacker would open as many connections as the process takes and say next to nothing on each: such a connection costs
+//! [`BASE`], so that the budget holds more of them than `limits.connections` allows by default.
 
 use std::sync::Arc;
-
-use rules::config::Limits;
 
 use super::gate::COVERED;
 use crate::budget::{Budget, Permit};
@@ -10,23 +12,21 @@ use crate::budget::{Budget, Permit};
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// The least that a connection reads with; a head must fit, so a larger `limits.head-size` raises it.
-const LEAST: usize = 16 * KIB;
+/// What the first reads of a connection give at most.
+pub(super) const FIRST_READ: usize = 8 * KIB;
+/// What a read gives at most. Bytes per system call decide what a transfer costs, up to about this.
+pub(super) const MOST_READ: usize = 256 * KIB;
+/// Up to here a read buffer is nearly as good as the largest, and connections may use more of the budget for it.
+const GOOD_READ: usize = 64 * KIB;
+
+/// What every connection is charged: the buffer of its first reads, and what the gate may hold back.
+const BASE: usize = read_buffer(FIRST_READ) + COVERED;
 /// Records and handshake messages that rustls holds per connection: one incoming record of 16 KiB and as much to send.
 const TLS: usize = 36 * KIB;
 
-/// A size, and the eighths of the budget that may be in use after it was granted: connections leave the rest to uploads.
-#[derive(Debug, Clone, Copy)]
-struct Tier {
-    size: usize,
-    eighths: usize,
-}
-
-/// HTTP/1 read buffers. Bytes per system call decide what a transfer costs, up to about 256 KiB; 64 KiB is nearly as good.
-const READ_BUFFERS: [Tier; 2] = [Tier { size: 256 * KIB, eighths: 4 }, Tier { size: 64 * KIB, eighths: 6 }];
-
-/// HTTP/2 connection windows. Below 4 MiB a long way slows an upload down, and h2 takes many small DATA frames for an attack.
-const WINDOWS: [Tier; 2] = [Tier { size: 4 * MIB, eighths: 4 }, Tier { size: MIB, eighths: 6 }];
+/// HTTP/2 connection windows, and the eighths of the budget that may be in use after one was granted: connections leave the rest
+/// to uploads. Below 4 MiB a long way slows an upload down, and h2 takes many small DATA frames for an attack.
+const WINDOWS: [(usize, usize); 2] = [(4 * MIB, 4), (MIB, 6)];
 
 /// RFC 9113 section 6.9.2: a connection's window cannot be smaller.
 const LEAST_WINDOW: usize = 65_535;
@@ -34,55 +34,62 @@ const LEAST_WINDOW: usize = 65_535;
 /// The share of the budget that connections never exceed, in eighths.
 const CONNECTIONS_SHARE: usize = 7;
 
-/// A connection's share of the budget.
+/// The buffer that hyper has for reads of this size: it makes room for twice as much after a read that filled it.
+const fn read_buffer(read: usize) -> usize {
+    if read * 2 < MOST_READ { read * 2 } else { MOST_READ }
+}
+
+/// A connection's share of the budget. It grows and never shrinks, as buffers that were large are not given back before the
+/// connection ends.
 #[derive(Debug)]
 pub(super) struct ConnectionBuffers {
     permit: Permit,
-    least: usize,
     ceiling_unit: usize,
+    /// Bytes held back by the gate that were paid for beside [`COVERED`].
+    held: usize,
 }
 
 impl ConnectionBuffers {
     /// Pays for the least that a connection needs; nothing when not even that is left.
-    pub(super) fn take(budget: &Arc<Budget>, limits: &Limits, tls: bool) -> Option<Self> {
-        let least = LEAST.max(limits.head_size);
+    pub(super) fn take(budget: &Arc<Budget>, tls: bool) -> Option<Self> {
         let ceiling_unit = budget.limit() / 8;
-        let charge = least.saturating_add(COVERED).saturating_add(if tls { TLS } else { 0 });
+        let charge = if tls { BASE.saturating_add(TLS) } else { BASE };
         let permit = budget.try_take_below(charge, ceiling_unit.saturating_mul(CONNECTIONS_SHARE))?;
-        Some(Self { permit, least, ceiling_unit })
+        Some(Self { permit, ceiling_unit, held: 0 })
     }
 
-    /// Pays for the read buffer of an HTTP/1 connection and says its size in bytes.
-    pub(super) fn read_buffer(&mut self) -> usize {
-        self.grow_to(READ_BUFFERS)
+    /// Pays for reads of `to` bytes where `from` are paid for; false if the budget cannot.
+    pub(super) fn grow_reads(&mut self, from: usize, to: usize) -> bool {
+        let more = read_buffer(to).saturating_sub(read_buffer(from));
+        self.grow(more, if to <= GOOD_READ { 6 } else { 4 })
     }
 
-    /// A permit of the same budget that holds nothing yet: for bytes of a head that comes in pieces.
-    pub(super) fn nothing_yet(&self) -> Permit {
-        self.permit.sibling()
+    /// Pays for `len` bytes held back by the gate, twice: they are copied into hyper's buffer when they pass.
+    pub(super) fn hold(&mut self, len: usize) -> bool {
+        let wanted = len.saturating_mul(2).saturating_sub(COVERED);
+        let more = wanted.saturating_sub(self.held);
+        let paid = self.grow(more, CONNECTIONS_SHARE);
+        if paid {
+            self.held = self.held.saturating_add(more);
+        }
+        paid
     }
 
     /// Pays for the windows of an HTTP/2 connection; nothing when not even the least that the protocol demands is left.
     pub(super) fn windows(&mut self) -> Option<Windows> {
-        let granted = self.grow_to(WINDOWS);
-        if granted >= MIB {
-            // One upload may take a fourth of a large window, so that four are fast at once.
-            return Some(Windows { connection: to_u32(granted), stream: to_u32((granted / 4).max(512 * KIB)) });
-        }
-        let missing = LEAST_WINDOW.saturating_sub(granted);
-        let least = u32::try_from(LEAST_WINDOW).unwrap_or(u32::MAX);
-        let ceiling = self.ceiling_unit.saturating_mul(CONNECTIONS_SHARE);
-        self.permit.grow_below(missing, ceiling).then_some(Windows { connection: least, stream: least })
-    }
-
-    fn grow_to(&mut self, tiers: [Tier; 2]) -> usize {
-        for tier in tiers {
-            let more = tier.size.saturating_sub(self.least);
-            if tier.size > self.least && self.permit.grow_below(more, self.ceiling_unit.saturating_mul(tier.eighths)) {
-                return tier.size;
+        for (size, eighths) in WINDOWS {
+            if self.grow(size.saturating_sub(BASE), eighths) {
+                // One upload may take a fourth of a large window, so that four are fast at once.
+                return Some(Windows { connection: to_u32(size), stream: to_u32((size / 4).max(512 * KIB)) });
             }
         }
-        self.least
+        let least = to_u32(LEAST_WINDOW);
+        self.grow(LEAST_WINDOW.saturating_sub(BASE), CONNECTIONS_SHARE)
+            .then_some(Windows { connection: least, stream: least })
+    }
+
+    fn grow(&mut self, more: usize, eighths: usize) -> bool {
+        more == 0 || self.permit.grow_below(more, self.ceiling_unit.saturating_mul(eighths))
     }
 }
 
@@ -103,42 +110,56 @@ fn to_u32(bytes: usize) -> u32 {
 mod tests {
     use super::*;
 
-    fn limits(head_size: usize) -> Limits {
-        Limits { head_size, ..crate::server::tests::config().limits }
+    #[test]
+    fn a_connection_costs_little_until_it_is_fast() {
+        let budget = Budget::new(1024 * 1024);
+        let mut buffers = ConnectionBuffers::take(&budget, false).expect("memory is free");
+        assert_eq!(budget.used(), 20 * KIB);
+        let mut read = FIRST_READ;
+        for charged in [36, 68, 132, 260, 260] {
+            assert!(buffers.grow_reads(read, read * 2));
+            read *= 2;
+            assert_eq!(budget.used(), charged * KIB, "reads of {read}");
+        }
+        assert_eq!(read, MOST_READ);
+        drop(buffers);
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]
-    fn gives_large_buffers_while_memory_is_plenty_and_small_ones_later() {
+    fn large_reads_leave_memory_to_further_connections_and_those_to_uploads() {
         let budget = Budget::new(1024 * 1024);
-        let mut sizes = Vec::new();
         let mut held = Vec::new();
-        while let Some(mut buffers) = ConnectionBuffers::take(&budget, &limits(8 * KIB), false) {
-            sizes.push(buffers.read_buffer() / KIB);
-            held.push(buffers);
+        while let Some(mut buffers) = ConnectionBuffers::take(&budget, false) {
+            let mut read = FIRST_READ;
+            while read < MOST_READ && buffers.grow_reads(read, read * 2) {
+                read *= 2;
+            }
+            held.push((read / KIB, buffers));
         }
-        assert_eq!(
-            sizes,
-            [256, 64, 64, 64, 64, 64, 64, 64, 16, 16, 16, 16, 16, 16, 16, 16]
-                .into_iter()
-                .take(sizes.len())
-                .collect::<Vec<_>>()
+        let reads: Vec<_> = held.iter().map(|(read, _)| *read).collect();
+        assert!(
+            reads.is_sorted_by(|a, b| a >= b) && reads.first() == Some(&256) && reads.last() == Some(&8),
+            "{reads:?}"
         );
-        assert!(sizes.len() > 6, "{sizes:?}");
         assert!(budget.used() <= 7 * budget.limit() / 8, "connections leave an eighth to uploads");
-        let sum: usize = sizes.iter().map(|size| size * KIB + COVERED).sum();
-        assert_eq!(budget.used(), sum, "every buffer is paid for");
-        drop(held);
-        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn the_default_budget_holds_more_silent_connections_than_the_default_limit() {
+        let budget = Budget::new(256 << 20);
+        let held: Vec<_> = std::iter::from_fn(|| ConnectionBuffers::take(&budget, false)).collect();
+        assert!(held.len() > 10_000, "{}", held.len());
     }
 
     #[test]
     fn funds_a_window_of_4_mib_and_shrinks_it_to_what_the_protocol_demands() {
         let budget = Budget::new(8 * 1024 * 1024 + 1024 * 1024);
-        let mut first = ConnectionBuffers::take(&budget, &limits(8 * KIB), false).expect("memory is free");
+        let mut first = ConnectionBuffers::take(&budget, false).expect("memory is free");
         assert_eq!(first.windows(), Some(Windows { connection: 4 << 20, stream: 1 << 20 }));
         let mut rest = Vec::new();
         loop {
-            let Some(mut buffers) = ConnectionBuffers::take(&budget, &limits(8 * KIB), false) else { break };
+            let Some(mut buffers) = ConnectionBuffers::take(&budget, false) else { break };
             let Some(windows) = buffers.windows() else { break };
             rest.push((windows.connection, buffers));
         }
@@ -149,16 +170,20 @@ mod tests {
     }
 
     #[test]
-    fn a_head_always_fits_the_least_buffer() {
-        let budget = Budget::new(u64::MAX);
-        let buffers = ConnectionBuffers::take(&budget, &limits(100 * KIB), false).expect("memory is free");
-        assert_eq!(buffers.permit.held(), 100 * KIB + COVERED);
+    fn what_the_gate_holds_back_is_paid_for_once() {
+        let budget = Budget::new(1024 * 1024);
+        let mut buffers = ConnectionBuffers::take(&budget, false).expect("memory is free");
+        for len in [COVERED / 2, 10 * KIB, 4 * KIB, 10 * KIB] {
+            assert!(buffers.hold(len));
+        }
+        assert_eq!(budget.used(), BASE + 2 * 10 * KIB - COVERED);
+        assert!(!buffers.hold(10 * MIB));
     }
 
     #[test]
     fn charges_a_tls_connection_for_its_records() {
         let budget = Budget::new(1024 * 1024);
-        let _buffers = ConnectionBuffers::take(&budget, &limits(8 * KIB), true).expect("memory is free");
-        assert_eq!(budget.used(), LEAST + COVERED + TLS);
+        let _buffers = ConnectionBuffers::take(&budget, true).expect("memory is free");
+        assert_eq!(budget.used(), BASE + TLS);
     }
 }

@@ -13,10 +13,11 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::Activity;
-use super::buffers::ConnectionBuffers;
+use super::buffers::{ConnectionBuffers, MOST_READ};
 use super::gate::{Gate, HeadTimes, Refusal};
 use super::listener::Listening;
 use super::preface::Peeked;
+use super::read_pace::ReadPace;
 use super::stack::request_stack;
 use super::tls::HTTP2;
 use crate::app::ConnectionInfo;
@@ -54,32 +55,27 @@ pub(super) enum Speaks {
 pub(super) async fn serve(accepted: Accepted, listener: usize, speaks: Speaks, listening: Arc<Listening>) {
     let Accepted { stream, peer, buffers } = accepted;
     let tls = matches!(speaks, Speaks::Tls(_));
-    let connection = Connection {
-        info: ConnectionInfo { peer, listener, tls, http2: false },
-        buffers,
-        activity: Arc::default(),
-        listening,
-    };
+    let connection =
+        Connection { info: ConnectionInfo { peer, listener, tls, http2: false }, activity: Arc::default(), listening };
     match speaks {
-        Speaks::Http1 => connection.http1(stream).await,
-        Speaks::Either => connection.either(stream).await,
-        Speaks::Tls(acceptor) => connection.tls(stream, &acceptor).await,
+        Speaks::Http1 => connection.http1(stream, buffers).await,
+        Speaks::Either => connection.either(stream, buffers).await,
+        Speaks::Tls(acceptor) => connection.tls(stream, buffers, &acceptor).await,
     }
 }
 
 struct Connection {
     info: ConnectionInfo,
-    buffers: ConnectionBuffers,
     activity: Arc<Activity>,
     listening: Arc<Listening>,
 }
 
 impl Connection {
-    async fn either(self, stream: TcpStream) {
+    async fn either(self, stream: TcpStream, buffers: ConnectionBuffers) {
         let mut first = Vec::new();
         match timeout(self.listening.timeouts.head, Peeked::look(stream, &mut first)).await {
-            Ok(Ok((io, true))) => self.http2(io).await,
-            Ok(Ok((io, false))) => self.http1(io).await,
+            Ok(Ok((io, true))) => self.http2(io, buffers).await,
+            Ok(Ok((io, false))) => self.http1(io, buffers).await,
             Ok(Err(error)) => tracing::debug!(peer = %self.info.peer, %error, "connection ended"),
             // A silent connection is nothing worth counting.
             Err(_) if first.is_empty() => {}
@@ -87,10 +83,10 @@ impl Connection {
         }
     }
 
-    async fn tls(self, stream: TcpStream, acceptor: &TlsAcceptor) {
+    async fn tls(self, stream: TcpStream, buffers: ConnectionBuffers, acceptor: &TlsAcceptor) {
         match timeout(self.listening.timeouts.head, acceptor.accept(stream)).await {
-            Ok(Ok(io)) if io.get_ref().1.alpn_protocol() == Some(HTTP2) => self.http2(io).await,
-            Ok(Ok(io)) => self.http1(io).await,
+            Ok(Ok(io)) if io.get_ref().1.alpn_protocol() == Some(HTTP2) => self.http2(io, buffers).await,
+            Ok(Ok(io)) => self.http1(io, buffers).await,
             Ok(Err(error)) => {
                 self.listening.metrics.rejected(Rejection::TlsHandshake);
                 tracing::debug!(peer = %self.info.peer, %error, "TLS handshake failed");
@@ -99,7 +95,7 @@ impl Connection {
         }
     }
 
-    async fn http1<I>(mut self, io: I)
+    async fn http1<I>(self, io: I, buffers: ConnectionBuffers)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -112,15 +108,15 @@ impl Connection {
             fields: limits.head_fields,
             target: limits.target_size,
         };
-        let read_buffer = self.buffers.read_buffer();
         let refusal = Refusal::default();
         // Everything that an HTTP/1 client sends passes here.
-        let io = Gate::new(io, heads, times, self.buffers.nothing_yet(), Arc::clone(&refusal));
+        let io = Gate::new(ReadPace::new(io, buffers), heads, times, Arc::clone(&refusal));
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder
             // A client that has sent its body may shut its sending side and still wait for the answer.
             .half_close(true)
-            .max_buf_size(read_buffer)
+            // The gate reads no more at once than is paid for; a head must fit.
+            .max_buf_size(MOST_READ.max(limits.head_size))
             .max_headers(limits.head_fields)
             .max_header_size(limits.head_size)
             // The gate has both limits; hyper would use one for both.
@@ -130,12 +126,12 @@ impl Connection {
         self.note(served);
     }
 
-    async fn http2<I>(mut self, io: I)
+    async fn http2<I>(mut self, io: I, mut buffers: ConnectionBuffers)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let listening = Arc::clone(&self.listening);
-        let Some(windows) = self.buffers.windows() else {
+        let Some(windows) = buffers.windows() else {
             listening.metrics.rejected(Rejection::MemoryLimit);
             return;
         };

@@ -19,7 +19,6 @@ use wire::http1::RequestFraming;
 use wire::http1::gate::{BodyError, BodyFollower, HeadLimits, HeadReader, PassedHead};
 
 use super::read_pace::ReadPace;
-use crate::budget::Permit;
 use crate::ingress::drain::{MAX_BYTES, MAX_TIME};
 use crate::ingress::refused::RefusedHead;
 
@@ -61,8 +60,6 @@ pub(super) struct Gate<I> {
     held: BytesMut,
     /// How many of them, from the front, have passed.
     passed: usize,
-    /// Pays for what is held beyond [`COVERED`].
-    permit: Permit,
     alarm: Pin<Box<Sleep>>,
     /// While closing: bytes that may still be discarded.
     lingering: Option<usize>,
@@ -92,17 +89,16 @@ enum Timed {
 }
 
 impl<I: AsyncRead> Gate<I> {
-    /// Starts with the wait for the connection's first byte. `permit` is one of the connection's budget.
-    pub(super) fn new(io: I, limits: HeadLimits, times: HeadTimes, permit: Permit, refusal: Refusal) -> Self {
+    /// Starts with the wait for the connection's first byte.
+    pub(super) fn new(io: ReadPace<I>, limits: HeadLimits, times: HeadTimes, refusal: Refusal) -> Self {
         Self {
-            io: ReadPace::new(io),
+            io,
             limits,
             times,
             refusal,
             stage: Stage::Head { reader: HeadReader::new(limits), timed: Timed::FirstByte },
             held: BytesMut::new(),
             passed: 0,
-            permit,
             alarm: Box::pin(sleep(times.head)),
             lingering: None,
         }
@@ -142,19 +138,16 @@ impl<I> Gate<I> {
         self.passed -= len;
         if self.held.is_empty() {
             self.held = BytesMut::new();
-            self.permit.shrink(usize::MAX);
         }
     }
 
     /// Holds bytes back; false if the budget cannot pay for them.
     fn hold(&mut self, bytes: &[u8]) -> bool {
-        let wanted = self.held.len().saturating_add(bytes.len()).saturating_sub(COVERED);
-        let missing = wanted.saturating_sub(self.permit.held());
-        if missing > 0 && !self.permit.grow(missing) {
-            return false;
+        let paid = self.io.hold(self.held.len().saturating_add(bytes.len()));
+        if paid {
+            self.held.extend_from_slice(bytes);
         }
-        self.held.extend_from_slice(bytes);
-        true
+        paid
     }
 
     /// Looks at what is held back for a head or for a body's bytes.
@@ -338,6 +331,7 @@ mod tests {
 
     use super::*;
     use crate::budget::Budget;
+    use crate::server::buffers::ConnectionBuffers;
 
     const TIMES: HeadTimes = HeadTimes { head: Duration::from_secs(10), keep_alive: Duration::from_secs(60) };
     const HEADS: HeadLimits = HeadLimits { bytes: 32 * 1024, line: 16 * 1024, fields: 64, target: 8 * 1024 };
@@ -357,8 +351,9 @@ mod tests {
     fn bench_with(budget: Arc<Budget>) -> Bench {
         let (client, server) = duplex(64 * 1024);
         let refusal = Refusal::default();
-        let permit = budget.try_take(0).expect("nothing can be taken");
-        Bench { client, gate: Gate::new(server, HEADS, TIMES, permit, Arc::clone(&refusal)), refusal, budget }
+        let buffers = ConnectionBuffers::take(&budget, false).expect("memory is free");
+        let io = ReadPace::new(server, buffers);
+        Bench { client, gate: Gate::new(io, HEADS, TIMES, Arc::clone(&refusal)), refusal, budget }
     }
 
     impl Bench {
@@ -445,12 +440,14 @@ mod tests {
         let part = format!("PUT /a HTTP/1.1\r\nX: {}", "a".repeat(10_000));
         bench.send(&part).await;
         assert_eq!(bench.read_all().await, "");
-        assert_eq!(bench.budget.used(), part.len() - COVERED);
+        let paid = bench.budget.used();
+        assert!(paid > 2 * part.len(), "{paid}");
         bench.send("\r\n\r\n").await;
         assert_eq!(bench.read_all().await.len(), part.len() + 4);
+        drop(bench.gate);
         assert_eq!(bench.budget.used(), 0);
 
-        let mut poor = bench_with(Budget::new(1024));
+        let mut poor = bench_with(Budget::new(24 * 1024));
         poor.send(&part).await;
         assert_eq!(poor.read_all().await.as_bytes(), SUBSTITUTE);
         assert_eq!(poor.refusal.get(), Some(&RefusedHead::NoMemory));
@@ -458,7 +455,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn without_memory_the_request_before_is_still_answered() {
-        let mut poor = bench_with(Budget::new(1024));
+        let mut poor = bench_with(Budget::new(24 * 1024));
         poor.send(format!("{HEAD}abc{}", "PUT /a HTTP/1.1\r\n".repeat(500))).await;
         assert_eq!(poor.read().await, format!("{HEAD}abc"));
         assert_eq!((poor.read_all().await.as_str(), poor.refusal.get()), ("", None));

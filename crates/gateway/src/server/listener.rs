@@ -112,7 +112,7 @@ fn take(stream: TcpStream, peer: SocketAddr, bound: &Bound, listening: &Arc<List
     let tls = matches!(bound.speaks, Speaks::Tls(_));
     let place = Arc::clone(&listening.free).try_acquire_owned().ok();
     let Some(place) = place else { return turn_away(stream, Rejection::ConnectionLimit, bound, listening) };
-    let buffers = ConnectionBuffers::take(&listening.budget, &listening.limits, tls);
+    let buffers = ConnectionBuffers::take(&listening.budget, tls);
     let Some(buffers) = buffers else { return turn_away(stream, Rejection::MemoryLimit, bound, listening) };
     let open = OpenConnection::new(bound.open.clone(), place);
     let serving = serve(Accepted { stream, peer, buffers }, bound.index, bound.speaks.clone(), Arc::clone(listening));

@@ -196,7 +196,7 @@ async fn charges_a_connection_and_gives_the_memory_back() {
     let mut stream = connect(&gateway).await;
     stream.write_all(GET).await.expect("the request can be sent");
     answer(&mut stream, "listener=0").await;
-    assert_eq!(gateway.app().budget.used(), (256 << 10) + gate::COVERED);
+    assert_eq!(gateway.app().budget.used(), 20 << 10);
     drop(stream);
     eventually(|| gateway.app().budget.used() == 0).await;
 }
