@@ -6,4 +6,6 @@ mod cases;
 mod corpus;
 mod frames;
 mod http2;
+mod kills;
+mod slow;
 mod stage;

@@ -13,6 +13,7 @@ pub(crate) mod upload;
 pub(crate) mod sandbox;
 
 mod numbers;
+mod open_files;
 mod signals;
 
 use std::io::{self, Write as _};

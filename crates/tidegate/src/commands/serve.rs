@@ -11,6 +11,7 @@ use gateway::server::{Dependencies, Gateway};
 use gateway::upstream::SystemResolver;
 
 use super::colours;
+use super::open_files;
 use super::signals::{self, Signals};
 use crate::FAILED;
 use crate::cli::{REVISION, Serve};
@@ -40,6 +41,7 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
     for secret in missing {
         tracing::warn!("{secret}");
     }
+    open_files::allow(&config.limits);
     // Before anything listens: a signal that comes early is not lost.
     let mut signals = Signals::listen()?;
     let mut hangups = signals::hangups()?;
