@@ -94,6 +94,7 @@ fn every_metric_that_is_named_exists_and_every_one_that_exists_is_explained() {
         "tidegate_sent_bytes_total",
         "tidegate_step_duration_seconds",
         "tidegate_step_requests_total",
+        "tidegate_preflights_total",
         "tidegate_retries_total",
         "tidegate_undo_total",
         "tidegate_connections",

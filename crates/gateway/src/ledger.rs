@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use http::header::HeaderName;
 use http::request::Parts;
-use http::{HeaderValue, Method, Version};
+use http::{HeaderMap, HeaderValue, Method, Version};
+use rules::config::Route;
 use rules::failure::{Blame, Failure, Problem};
 use uuid::Uuid;
 
+use crate::cors;
 use crate::metrics::{Outcome, RouteMetrics};
 use crate::stored::Stored;
 
@@ -25,6 +27,8 @@ pub(crate) struct Ledger {
     pub(crate) request_id: Option<HeaderValue>,
     /// The route's name, once the request matched one.
     pub(crate) route: Option<Arc<str>>,
+    /// What every answer to it says to browsers, once its path was found to be a route with `cors`.
+    pub(crate) cors: HeaderMap,
     /// Whether the connection is to be closed after a refusal (HTTP/1).
     pub(crate) http1: bool,
     method: Method,
@@ -38,10 +42,17 @@ impl Ledger {
             upload_id: Uuid::now_v7(),
             request_id: head.headers.get(X_REQUEST_ID).cloned(),
             route: None,
+            cors: HeaderMap::new(),
             http1: head.version < Version::HTTP_2,
             method: head.method.clone(),
             begun: Instant::now(),
         }
+    }
+
+    /// The request's path is a route's.
+    pub(crate) fn found(&mut self, route: &Route, headers: &HeaderMap) {
+        self.route = Some(Arc::clone(&route.name));
+        self.cors = cors::answer_fields(route.cors.as_ref(), headers);
     }
 
     /// Counts and logs the end. `received` are file bytes read.

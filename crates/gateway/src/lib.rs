@@ -5,6 +5,7 @@
 // The pipeline and its stages, in the order of the flow.
 mod pipeline;
 
+mod cors;
 mod ingress;
 mod steps;
 pub mod transfer;

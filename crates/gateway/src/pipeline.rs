@@ -20,9 +20,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::app::{App, ConnectionInfo};
+use crate::cors::Preflight;
 use crate::ingress::refused::RefusedHead;
-use crate::ingress::{self, Arrival, BodyReader, ClientFile, UploadRequest};
+use crate::ingress::{self, Arrival, BodyReader, ClientFile, NotLetIn, UploadRequest};
 use crate::ledger::Ledger;
+use crate::metrics::PreflightVerdict;
 use crate::respond::{self, Reply};
 use crate::steps::{self, Broken};
 use crate::stored::{FileFacts, Stored};
@@ -41,8 +43,11 @@ pub(crate) async fn handle(app: Arc<App>, connection: Arc<ConnectionInfo>, reque
     let (arrival, body) = match ingress::let_in(&app, &mut ledger, &connection, head, body) {
         Ok(inside) => inside,
         Err(refused) => {
-            let (failure, closes) = refused.hear_out(&app);
-            return settle(&app, &ledger, &Err(failure), 0, closes);
+            let (why, closes) = refused.hear_out(&app);
+            return match why {
+                NotLetIn::Refused(failure) => settle(&app, &ledger, &Err(failure), 0, closes),
+                NotLetIn::Preflight(preflight) => answer_preflight(&app, &ledger, &preflight, closes),
+            };
         }
     };
     let (reply, answer) = oneshot::channel();
@@ -100,6 +105,15 @@ fn settle(app: &App, ledger: &Ledger, end: &Result<Stored, Failure>, received: u
     match end {
         Ok(stored) => respond::receipt(ledger, stored),
         Err(failure) => respond::problem(ledger, failure, unread),
+    }
+}
+
+/// A browser's question is no upload: it is counted apart, and not logged as one.
+fn answer_preflight(app: &App, ledger: &Ledger, preflight: &Preflight, unread: bool) -> Reply {
+    app.metrics.route(&preflight.route).asked(PreflightVerdict::of(preflight.refusal.is_none()));
+    match &preflight.refusal {
+        None => respond::preflight(ledger, unread),
+        Some(refusal) => respond::problem(ledger, refusal, unread),
     }
 }
 

@@ -64,6 +64,19 @@ pub(crate) fn problem(ledger: &Ledger, failure: &Failure, unread: bool) -> Reply
     answer(ledger, failure.problem.status(), "application/problem+json", &body, headers)
 }
 
+/// The answer to a preflight that may go on.
+pub(crate) fn preflight(ledger: &Ledger, unread: bool) -> Reply {
+    let mut headers = ledger.cors.clone();
+    if ledger.http1 && unread {
+        insert(&mut headers, CONNECTION, "close");
+    }
+    insert(&mut headers, UPLOAD_ID, &ledger.upload_id.to_string());
+    let mut reply = Response::new(Full::default());
+    *reply.status_mut() = StatusCode::NO_CONTENT;
+    *reply.headers_mut() = headers;
+    reply
+}
+
 fn answer(
     ledger: &Ledger,
     status: u16,
@@ -71,6 +84,7 @@ fn answer(
     body: &serde_json::Value,
     mut headers: HeaderMap,
 ) -> Reply {
+    headers.extend(ledger.cors.clone());
     insert(&mut headers, UPLOAD_ID, &ledger.upload_id.to_string());
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -6,6 +6,7 @@
 pub mod admission;
 pub mod check;
 pub mod config;
+pub mod cors;
 pub mod diagnostics;
 pub mod egress;
 pub mod explain;

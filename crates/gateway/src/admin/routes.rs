@@ -1,6 +1,9 @@
 //! `/routes`: what each route takes, what it needs of a client, and what it will do, for operators and their scripts.
 
-use rules::config::{Accept, Body, Config, FormItem, Need, Param, ParamKind, Route, Step, TypePattern};
+use rules::config::{
+    Accept, AllowedOrigin, AllowedOrigins, Body, Config, Cors, FormItem, Need, Param, ParamKind, Route, Step,
+    TypePattern,
+};
 use serde_json::{Map, Value, json};
 
 /// Every route, in the order of the configuration.
@@ -19,6 +22,7 @@ fn of_route(route: &Route) -> Value {
             "digest": of_need(route.needs.digest.as_ref()),
         },
         "accept": of_accept(&route.accept),
+        "cors": route.cors.as_ref().map(of_cors),
         "params": route.params.iter().map(of_param).collect::<Vec<_>>(),
         "steps": route.steps.iter().enumerate().map(|(at, step)| of_step(step, at == route.transfer)).collect::<Vec<_>>(),
     })
@@ -37,6 +41,21 @@ fn of_accept(accept: &Accept) -> Value {
         "types": { "allow": names_of(&accept.types.allow), "deny": names_of(&accept.types.deny) },
         "extensions": { "allow": accept.extensions.allow, "deny": accept.extensions.deny },
         "max_name_bytes": accept.name.max_bytes,
+    })
+}
+
+fn of_cors(cors: &Cors) -> Value {
+    let origins = match &cors.origins {
+        AllowedOrigins::Any => vec!["*".to_owned()],
+        AllowedOrigins::Listed(list) => list.iter().map(AllowedOrigin::text).collect(),
+    };
+    json!({
+        "origins": origins,
+        "credentials": cors.credentials,
+        "max_age_seconds": cors.max_age.as_secs(),
+        "allow_headers": cors.allow_headers,
+        "expose": cors.expose,
+        "private_network": cors.private_network,
     })
 }
 

@@ -23,6 +23,7 @@ pub(crate) use read::{UploadRequest, read};
 pub(crate) use source::ClientFile;
 
 use crate::app::{App, ConnectionInfo};
+use crate::cors::{self, Preflight};
 use crate::ledger::Ledger;
 use crate::memory::UploadMemory;
 use crate::uploads::Upload;
@@ -56,8 +57,7 @@ const COME_BACK: Duration = Duration::from_secs(1);
 
 /// A request that is not let in.
 pub(crate) struct TurnedAway {
-    /// Why.
-    failure: Failure,
+    why: NotLetIn,
     body: Incoming,
     /// Whether its client sends nothing before it is asked to.
     awaits_100: bool,
@@ -65,7 +65,15 @@ pub(crate) struct TurnedAway {
     is_dubious: bool,
 }
 
-/// The head gate, routing and the limits: all that is decided before anything is asked of the body.
+/// Why a request is not let in.
+pub(crate) enum NotLetIn {
+    /// It is refused.
+    Refused(Failure),
+    /// It is a browser's question and no upload.
+    Preflight(Preflight),
+}
+
+/// The head gate, routing, the page's origin and the limits: all that is decided before anything is asked of the body.
 ///
 /// # Errors
 /// Why the request is not let in, and its body.
@@ -78,10 +86,17 @@ pub(crate) fn let_in(
 ) -> Result<(Arrival, BodyReader), Box<TurnedAway>> {
     let awaits_100 = head::awaits_100(&head);
     if let Err(failure) = head::check(&head, app.config.limits.target_size) {
-        return Err(Box::new(TurnedAway { failure, body, awaits_100, is_dubious: true }));
+        ledger.cors = cors::answer_fields_at(&app.config.routes, &head);
+        return Err(Box::new(TurnedAway { why: NotLetIn::Refused(failure), body, awaits_100, is_dubious: true }));
+    }
+    if let Some(preflight) = cors::preflight(&app.config.routes, &head) {
+        ledger.route = Some(Arc::clone(&preflight.route));
+        ledger.cors = preflight.fields.clone();
+        return Err(Box::new(TurnedAway { why: NotLetIn::Preflight(preflight), body, awaits_100, is_dubious: false }));
     }
     let admitted = (|| {
         let matched = find_route(app, ledger, &head)?;
+        cors::check_origin(&matched.route, &head.headers)?;
         let sizes = head::announced_sizes(&head.headers)?;
         let whole = read::whole_body_digests(&head)?;
         Ok((find_place(app, ledger, &matched)?, matched, sizes, whole))
@@ -93,30 +108,32 @@ pub(crate) fn let_in(
             let received = OffsetDateTime::now_utc();
             Ok((Arrival { ledger: ledger.clone(), matched, head, received, place }, body))
         }
-        Err(failure) => Err(Box::new(TurnedAway { failure, body, awaits_100, is_dubious: false })),
+        Err(failure) => {
+            Err(Box::new(TurnedAway { why: NotLetIn::Refused(failure), body, awaits_100, is_dubious: false }))
+        }
     }
 }
 
 impl TurnedAway {
     /// Listens to a client for a while that is sending, so that it hears the answer; one that waits for `100 Continue` has sent
-    /// nothing. Gives the failure, and whether the connection must be closed after it.
-    pub(crate) fn hear_out(self, app: &App) -> (Failure, bool) {
+    /// nothing. Gives why it is not let in, and whether the connection must be closed after the answer.
+    pub(crate) fn hear_out(self, app: &App) -> (NotLetIn, bool) {
         let unread = !self.body.is_end_stream();
         if unread && !self.awaits_100 {
             app.tasks.spawn(drain::read_and_discard(self.body));
         }
-        (self.failure, unread || self.is_dubious)
+        (self.why, unread || self.is_dubious)
     }
 }
 
 fn find_route(app: &App, ledger: &mut Ledger, head: &Parts) -> Result<Match, Failure> {
     match rules::routing::route(&app.config.routes, &head.method, head.uri.path()) {
         Routing::Found(matched) => {
-            ledger.route = Some(Arc::clone(&matched.route.name));
+            ledger.found(&matched.route, &head.headers);
             Ok(matched)
         }
         Routing::WrongMethod { route, allow } => {
-            ledger.route = Some(Arc::clone(&route.name));
+            ledger.found(&route, &head.headers);
             let detail = format!("route `{}` takes {allow} here, not {}", route.name, head.method);
             Err(Failure { allow: Some(allow), ..Failure::new(Problem::MethodNotAllowed, detail) })
         }

@@ -45,6 +45,15 @@ pub enum UndoOutcome {
     Failed,
 }
 
+/// What a browser was told that asked before a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PreflightVerdict {
+    /// To go on.
+    Allowed,
+    /// That the page may not.
+    Refused,
+}
+
 /// Why a request was refused before its head was handed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
@@ -134,6 +143,26 @@ impl UndoOutcome {
         match self {
             Self::Done => "done",
             Self::Failed => "failed",
+        }
+    }
+}
+
+impl PreflightVerdict {
+    /// All, in order of declaration.
+    pub const ALL: [Self; 2] = [Self::Allowed, Self::Refused];
+
+    /// The verdict by whether the page may go on.
+    #[must_use]
+    pub const fn of(allowed: bool) -> Self {
+        if allowed { Self::Allowed } else { Self::Refused }
+    }
+
+    /// The metric label.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Refused => "refused",
         }
     }
 }

@@ -16,7 +16,7 @@ use prometheus::{IntGauge, TextEncoder};
 use rules::config::Route;
 
 pub(crate) use labels::side_label;
-pub use labels::{Outcome, Rejection, StepStatus, UndoOutcome};
+pub use labels::{Outcome, PreflightVerdict, Rejection, StepStatus, UndoOutcome};
 pub use route::{RouteMetrics, StepMetrics};
 
 use crate::budget::Budget;

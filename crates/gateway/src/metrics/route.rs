@@ -9,7 +9,7 @@ use prometheus::{Histogram, IntCounter, IntGauge};
 use rules::config::Route;
 use rules::run::RetryReason;
 
-use super::labels::{Outcome, StepStatus, UndoOutcome, retry_label, side_label};
+use super::labels::{Outcome, PreflightVerdict, StepStatus, UndoOutcome, retry_label, side_label};
 use super::series::Series;
 use crate::transfer::Side;
 
@@ -55,6 +55,9 @@ impl RouteMetrics {
         };
         for target in &route.targets {
             series.sent_bytes.with_label_values(&[&*route.name, &*target.name]);
+        }
+        for verdict in PreflightVerdict::ALL.into_iter().filter(|_| route.cors.is_some()) {
+            series.preflights.with_label_values(&[&*route.name, verdict.label()]);
         }
         let target = route.steps.get(route.transfer).map(|step| &step.request.target.name);
         let sent = target.map(|target| series.sent_bytes.with_label_values(&[&*route.name, &**target]));
@@ -108,6 +111,11 @@ impl RouteMetrics {
         if let Some(size) = size {
             self.inner.size.observe(approximate(size));
         }
+    }
+
+    /// A browser asked before a request.
+    pub fn asked(&self, verdict: PreflightVerdict) {
+        self.inner.series.preflights.with_label_values(&[&*self.inner.name, verdict.label()]).inc();
     }
 
     /// File bytes were read from the client.

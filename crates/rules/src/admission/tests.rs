@@ -24,6 +24,7 @@ fn route() -> Route {
             extensions: ExtensionRules::default(),
             name: NameRules { max_bytes: 255, pattern: None },
         },
+        cors: None,
         targets: Vec::new(),
         steps: Vec::new(),
         transfer: 0,

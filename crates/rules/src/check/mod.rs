@@ -7,6 +7,7 @@
 mod accept;
 mod body;
 mod conflicts;
+mod cors;
 mod fields;
 mod main_file;
 mod names;

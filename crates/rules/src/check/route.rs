@@ -11,7 +11,7 @@ use super::request::{check_ids, step_names};
 use super::rule::RuleCheck;
 use super::steps::{Targets, find_transfer};
 use super::variables::Variables;
-use super::{accept, needs, params, path};
+use super::{accept, cors, needs, params, path};
 use crate::config::{Accept, Detect, Param, PathPattern, Route, Step};
 use crate::diagnostics::Problems;
 use crate::schema::ROUTE;
@@ -35,6 +35,7 @@ pub(super) fn read(
     let path = file.get("path").and_then(|node| path::read(node, text, problems));
     let params = params::read(file.get("params"), text, problems);
     let accept = accept::read(file.get("accept"), text, problems);
+    let cors = cors::read(file.get("cors"), text, problems);
     let names = names(&file, path.as_ref(), &params, accept.as_ref(), find_transfer(file.get("steps"), root, problems));
     check_ids(file.get("steps"), problems);
     let mut check = RuleCheck { text, names: &names, variables, problems };
@@ -59,6 +60,7 @@ pub(super) fn read(
         digests,
         params,
         accept,
+        cors: cors?,
         targets: targets.usable,
         steps,
         transfer,

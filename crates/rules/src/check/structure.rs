@@ -180,7 +180,7 @@ impl Walk<'_, '_> {
     }
 
     fn leaf(&mut self, node: &mut Node, leaf: Leaf, place: &str) {
-        if node.is_nothing() && !matches!(leaf, Leaf::Literal | Leaf::Prose) {
+        if node.is_nothing() && !means_itself(node, leaf) {
             return self.wrong_kind(node, &Shape::Leaf(leaf), place);
         }
         let has_expression = node.text().is_some_and(|text| text.contains("${"));
@@ -222,12 +222,22 @@ pub(super) fn report(problems: &mut Problems, text: &str, node: &Node, complaint
     problems.error(span, message).maybe_hint(complaint.hint);
 }
 
+/// Whether a plain `null` or nothing at all is what its author wrote and not a value that was forgotten. As an origin, `null` is
+/// what browsers send for pages without one.
+fn means_itself(node: &Node, leaf: Leaf) -> bool {
+    match leaf {
+        Leaf::Literal | Leaf::Prose => true,
+        Leaf::WebOrigin => node.text() == Some("null"),
+        _ => false,
+    }
+}
+
 /// A noun with its article.
 fn a(noun: &str) -> String {
     let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u']);
     match noun {
         "accept" | "errors" | "limits" | "timeouts" | "credentials" | "admin" | "egress" | "log" | "auth" | "types"
-        | "extensions" => format!("`{noun}`"),
+        | "extensions" | "cors" => format!("`{noun}`"),
         "main file" => "the main file".to_owned(),
         _ if vowel => format!("an {noun}"),
         _ => format!("a {noun}"),

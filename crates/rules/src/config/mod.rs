@@ -4,6 +4,7 @@
 //! expression uses a fact before its time.
 
 mod accept;
+mod cors;
 mod environment;
 mod main;
 mod params;
@@ -12,6 +13,7 @@ mod step;
 mod target;
 
 pub use accept::*;
+pub use cors::*;
 pub use environment::Environment;
 pub use main::*;
 pub use params::*;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wire::digest::DigestSet;
 
-use super::{Accept, Environment, Param, Step, Target, Tree};
+use super::{Accept, Cors, Environment, Param, Step, Target, Tree};
 
 /// One rule: how an upload to `path` becomes the upstream's protocol.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Route {
     pub params: Vec<Param>,
     /// What is checked before anything is sent upstream.
     pub accept: Accept,
+    /// Which pages may upload from a browser; none: nothing is said of pages.
+    pub cors: Option<Cors>,
     /// Every place this rule may talk to.
     pub targets: Vec<Arc<Target>>,
     /// The requests, in order.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::admission::{Offer, admit};
-use crate::config::{Body, Detect, RetryClass, Route, Step};
+use crate::config::{AllowedOrigin, AllowedOrigins, Body, Cors, Detect, RetryClass, Route, Step};
 use crate::failure::Failure;
 use crate::plan::plan;
 use crate::run::{BodyLengths, Facts, body_lengths};
@@ -28,6 +28,8 @@ pub struct Explanation {
     pub file: FileExplanation,
     /// What the route needs of a client, a sentence each.
     pub needs: Vec<String>,
+    /// Which pages may upload from a browser, and how; none: nothing is said of pages.
+    pub pages: Option<String>,
     /// When a client that sent `Expect: 100-continue` gets its 100.
     pub continue_after: String,
     /// The digests that are computed while streaming.
@@ -128,6 +130,7 @@ pub fn explain(route: &Arc<Route>, sample: Offer) -> Result<Explanation, Failure
             max_size: plan.max_len(),
         },
         needs: needs(route),
+        pages: route.cors.as_ref().map(pages),
         continue_after: continue_after(route),
         digests: plan.digests().iter().map(wire::digest::Algorithm::name).collect(),
         memory: memory(route, lengths),
@@ -180,6 +183,17 @@ fn needs(route: &Route) -> Vec<String> {
         sentences.push(format!("the parameter `{}`", param.name));
     }
     sentences
+}
+
+fn pages(cors: &Cors) -> String {
+    let whose = match &cors.origins {
+        AllowedOrigins::Any => "of every origin".to_owned(),
+        AllowedOrigins::Listed(list) if list.is_empty() => return "of no origin; 403 for every page".to_owned(),
+        AllowedOrigins::Listed(list) => list.iter().map(AllowedOrigin::text).collect::<Vec<_>>().join(", "),
+    };
+    let credentials = if cors.credentials { ", with credentials" } else { "" };
+    let others = if cors.origins == AllowedOrigins::Any { "" } else { "; 403 for others" };
+    format!("{whose}{credentials}{others}")
 }
 
 fn continue_after(route: &Route) -> String {

@@ -50,3 +50,44 @@ fn no_secret_is_shown() {
         assert!(!shown.contains("s3cret"), "{shown}");
     }
 }
+
+/// One route's file, and a main file that names it.
+struct OneRoute(String);
+
+impl crate::check::Source for OneRoute {
+    fn read(&self, path: &str) -> Result<String, String> {
+        Ok(if path == "main" { "routes: [route]".to_owned() } else { self.0.clone() })
+    }
+    fn glob(&self, _relative_to: &str, pattern: &str) -> Result<Vec<String>, String> {
+        Ok(vec![pattern.to_owned()])
+    }
+}
+
+fn one_route(text: String) -> Arc<Route> {
+    let checked = crate::check::load("main", &OneRoute(text), &crate::check::Environment::default());
+    let checked = checked.unwrap_or_else(|report| panic!("{report}"));
+    checked.config.routes.into_iter().next().expect("one route")
+}
+
+#[test]
+fn says_whose_pages_may_upload() {
+    let pages = |cors: &str| {
+        let text = format!(
+            "route: r\npath: /r\n{cors}targets: {{ t: {{ url: https://example.com }} }}\nsteps:\n  - {{ id: s, request: PUT /x, target: t, body: file }}\n"
+        );
+        let route = one_route(text);
+        explain(&route, example_offer("a.txt", Some(3), &[])).expect("is admitted").pages
+    };
+    for (cors, expected) in [
+        ("", None),
+        ("cors: { origins: '*' }\n", Some("of every origin")),
+        ("cors: { origins: [] }\n", Some("of no origin; 403 for every page")),
+        (
+            "cors: { origins: [https://a.example.com, 'https://*.example.net'], credentials: true }\n",
+            Some("https://a.example.com, https://*.example.net, with credentials; 403 for others"),
+        ),
+        ("cors: { origins: null }\n", Some("null; 403 for others")),
+    ] {
+        assert_eq!(pages(cors).as_deref(), expected, "{cors}");
+    }
+}

@@ -16,6 +16,9 @@ impl fmt::Display for Explanation {
         for need in &self.needs {
             writeln!(f, "  needs    {need}")?;
         }
+        if let Some(pages) = &self.pages {
+            writeln!(f, "  pages    {pages}")?;
+        }
         writeln!(f, "  100      {}", self.continue_after)?;
         writeln!(f, "  digests  {}", self.digests.join(", "))?;
         let held = self.memory.held_bytes.map(|held| format!("{held} bytes around the file, and ")).unwrap_or_default();

@@ -135,6 +135,8 @@ fn leaf(leaf: Leaf) -> Value {
         ] }),
         Leaf::Choice(words) => json!({ "enum": words }),
         Leaf::Address | Leaf::Networks | Leaf::Regex => json!({ "type": "string" }),
+        // `null` is what a browser writes for a page without an origin; YAML reads it as nothing.
+        Leaf::WebOrigin => json!({ "type": ["string", "null"] }),
         Leaf::MediaRange => json!({ "type": "string", "pattern": "^[^/ ]+/[^/ ]+$" }),
         Leaf::Request => json!({ "type": "string", "pattern": "^(GET|HEAD|POST|PUT|PATCH|DELETE)\\s+(/|\\$\\{)" }),
         Leaf::PathPattern => json!({ "type": "string", "pattern": "^/[^/]" }),

@@ -44,6 +44,8 @@ pub(crate) enum Leaf {
     Address,
     /// Networks, separated by commas or spaces.
     Networks,
+    /// Origins of pages, patterns of such, `*` or `null`.
+    WebOrigin,
     /// A media type or range.
     MediaRange,
     /// A regular expression.
@@ -94,6 +96,7 @@ impl Leaf {
             Self::Choice(words) => listing(words.iter().copied()),
             Self::Address => "an address with a port such as `127.0.0.1:8080`".to_owned(),
             Self::Networks => "networks such as `10.0.0.0/8, 127.0.0.1`".to_owned(),
+            Self::WebOrigin => "an origin such as `https://app.example.com` or `https://*.example.com`".to_owned(),
             Self::MediaRange => "a media type such as `image/png` or `image/*`".to_owned(),
             Self::Regex => "a regular expression".to_owned(),
             Self::Request => "a method and a path or URL such as `POST /v1/files`".to_owned(),
@@ -108,7 +111,7 @@ impl Leaf {
             Self::Text | Self::Bool | Self::Int(..) | Self::Size | Self::Duration | Self::Rate | Self::Choice(_) => {
                 true
             }
-            Self::Address | Self::Networks | Self::Number => true,
+            Self::Address | Self::Networks | Self::Number | Self::WebOrigin => true,
             Self::Literal
             | Self::Prose
             | Self::Name
@@ -124,6 +127,7 @@ impl Leaf {
     pub(crate) fn verify(self, text: &str) -> Result<(), Complaint> {
         match self {
             Self::Text | Self::Literal | Self::Prose | Self::Request | Self::PathPattern | Self::Regex => Ok(()),
+            Self::WebOrigin => Ok(()),
             Self::Name => name(text),
             Self::Identifier => identifier(text),
             Self::Variable => variable(text),

@@ -85,6 +85,7 @@ pub(crate) fn config(targets: &[&Arc<Target>]) -> Config {
             extensions: rules::config::ExtensionRules::default(),
             name: NameRules { max_bytes: 255, pattern: None },
         },
+        cors: None,
         targets: targets.iter().map(|target| Arc::clone(target)).collect(),
         steps: Vec::new(),
         transfer: 0,

@@ -108,6 +108,7 @@ pub(super) fn route(steps: Vec<Step>) -> Route {
             extensions: ExtensionRules::default(),
             name: NameRules { max_bytes: 255, pattern: None::<Regex> },
         },
+        cors: None,
         targets: Vec::new(),
         steps: steps.into_iter().map(Arc::new).collect(),
         transfer,

@@ -2,6 +2,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod body;
+pub(crate) mod cors;
 pub(crate) mod main;
 pub(crate) mod route;
 pub(crate) mod secret;

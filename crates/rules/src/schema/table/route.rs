@@ -1,6 +1,7 @@
 //! A route's file.
 
 use super::accept::ACCEPT;
+use super::cors::CORS;
 use super::step::STEP;
 use super::target::TARGET;
 use super::{BOOL, Key, LITERAL, Leaf, Object, PROSE, Shape, default, later, object, optional, required};
@@ -45,6 +46,11 @@ pub(crate) static ROUTE: Object = object(
             "accept",
             Shape::Object(&ACCEPT),
             "Which files are accepted. Checked before anything is sent upstream.",
+        ),
+        optional(
+            "cors",
+            Shape::Object(&CORS),
+            "Which pages may upload from a browser. Without it there are no CORS headers.",
         ),
         required(
             "targets",
