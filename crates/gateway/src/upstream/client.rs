@@ -20,17 +20,17 @@ use crate::memory::UploadMemory;
 
 use super::connect::{Connector, DialError};
 use super::stream::{UpstreamStream, Usage};
-use super::{MAX_ANSWER_BODY, MAX_ANSWER_FIELDS, MAX_ANSWER_HEAD, MAX_IDLE_PER_ORIGIN, POOL_IDLE};
+use super::{MAX_ANSWER_BODY, MAX_ANSWER_FIELDS, MAX_ANSWER_HEAD, POOL_IDLE};
 
 /// hyper's pooled client over the one connector.
 pub(super) type StepClient = Client<Connector, Full<Bytes>>;
 
-/// A client with a pool of its own.
-pub(super) fn step_client(connector: Connector) -> StepClient {
+/// A client with a pool of its own, of at most `max_idle` connections per origin.
+pub(super) fn step_client(connector: Connector, max_idle: usize) -> StepClient {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE)
-        .pool_max_idle_per_host(MAX_IDLE_PER_ORIGIN)
+        .pool_max_idle_per_host(max_idle)
         .http1_max_buf_size(MAX_ANSWER_HEAD)
         .http1_max_headers(MAX_ANSWER_FIELDS)
         // Whether a request may be sent again is decided by the rule's run, which also counts the attempts.

@@ -109,7 +109,7 @@ async fn refuses_answers_that_are_too_large_or_no_http() {
 #[tokio::test]
 async fn takes_an_answer_out_of_the_budget_until_the_upload_ends() {
     let budget = Budget::new(10);
-    let memory = UploadMemory::out_of(&budget);
+    let memory = UploadMemory::out_of(&budget).expect("memory");
     let target = Arc::new(target());
     for (body, fits) in [("12345678", true), ("123", false), ("12", true)] {
         let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
