@@ -63,7 +63,8 @@ impl Resolve for HostileNetwork {
 
     fn connect(&self, address: SocketAddr) -> BoxFuture<'static, io::Result<TcpStream>> {
         lock(&self.dialled).push(address);
-        let real = if address.ip() == PUBLIC { SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())) } else { address };
+        let real =
+            if address.ip() == PUBLIC { SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())) } else { address };
         Box::pin(TcpStream::connect(real))
     }
 }

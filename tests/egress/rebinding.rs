@@ -79,9 +79,7 @@ async fn a_kept_connection_stays_where_it_was_checked_and_a_new_one_is_checked_a
     let inside: IpAddr = "169.254.169.254".parse().expect("an address");
     let store = scene.honest("store.example.net", "/store");
     let complete = scene.honest("store.example.net", "/complete");
-    let good = || {
-        [ticket(&store, &complete), Reply::empty(200).at("/store"), Reply::empty(200).at("/complete")]
-    };
+    let good = || [ticket(&store, &complete), Reply::empty(200).at("/store"), Reply::empty(200).at("/complete")];
     scene.reply(good());
     assert_eq!(scene.upload().await.status, 201);
     // From now on every look-up is a lie, but nothing needs one.

@@ -104,8 +104,10 @@ fn the_table_is_long_enough_and_names_each_origin_once() {
 #[tokio::test]
 async fn a_rule_that_names_one_is_an_error_of_check() {
     let rule = |url: &str, key: &str| {
-        format!("route: files\npath: /files\ntargets: {{ api: {{ {key}: {url} }} }}\nsteps: [{{ id: store, request: {request}, target: api, body: file }}]\n",
-            request = "PUT /a")
+        format!(
+            "route: files\npath: /files\ntargets: {{ api: {{ {key}: {url} }} }}\nsteps: [{{ id: store, request: {request}, target: api, body: file }}]\n",
+            request = "PUT /a"
+        )
     };
     for (origin, verdict) in origins(8080) {
         let quoted = serde_json::Value::from(origin.as_str()).to_string();

@@ -10,8 +10,8 @@ use std::time::Duration;
 use gateway::secrets::Secrets;
 use gateway::server::{Dependencies, Gateway};
 use gateway::upstream::{Resolve, SystemResolver};
-use rules::diagnostics::Report;
 use rules::check::{Checked, Environment, Source, load};
+use rules::diagnostics::Report;
 use sandbox::{Options, Sandbox};
 
 /// Where the shipped configuration lies.
@@ -158,7 +158,10 @@ impl Rules {
         assert!(missing.is_empty(), "secrets without a value: {missing:?}");
         let needs = Dependencies {
             secrets: Arc::new(secrets),
-            resolver: self.network.as_ref().map_or_else(|| Arc::new(SystemResolver) as Arc<dyn Resolve>, |network| Arc::clone(&network.0)),
+            resolver: self
+                .network
+                .as_ref()
+                .map_or_else(|| Arc::new(SystemResolver) as Arc<dyn Resolve>, |network| Arc::clone(&network.0)),
             version: "0.0.0",
             revision: "test",
         };

@@ -52,6 +52,7 @@ pub(super) struct Series {
     pub(super) config_generation: IntGauge,
     pub(super) config_reload_successful: IntGauge,
     pub(super) config_reload_timestamp: Gauge,
+    pub(super) secret_files_unreadable: IntGauge,
     pub(super) build_info: IntGaugeVec,
 }
 
@@ -127,6 +128,13 @@ impl Series {
                 Gauge::with_opts(opts(
                     "config_last_reload_success_timestamp_seconds",
                     "When a configuration last took effect.",
+                ))?,
+            )?,
+            secret_files_unreadable: register(
+                at,
+                IntGauge::with_opts(opts(
+                    "secret_files_unreadable",
+                    "Secret files that gave no value when they were last looked at.",
                 ))?,
             )?,
             build_info: gauges(at, "build_info", "Always 1; the labels say which build.", &["version", "revision"])?,

@@ -1,6 +1,7 @@
 //! The client of prepare, finalize and undo steps: small requests, bounded answers, no redirect, no retry of its own.
 
 use std::error::Error as StdError;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -112,7 +113,9 @@ fn died_idle(error: &hyper_util::client::legacy::Error) -> bool {
 }
 
 fn hyper_failure(error: &hyper::Error) -> NoAnswer {
-    if error.is_parse() {
+    // Chunks that are malformed or beyond the library's bounds come as errors of these kinds, a lost connection does not.
+    let is_malformed = |io: &io::Error| matches!(io.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput);
+    if error.is_parse() || error.source().and_then(find::<io::Error>).is_some_and(is_malformed) {
         return NoAnswer::Misbehaved(format!("its answer is malformed: {error}"));
     }
     let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();

@@ -35,6 +35,7 @@ use std::time::{Duration, SystemTime};
 
 use ipnet::IpNet;
 use rules::config::{Config, Target};
+use rules::failure::Failure;
 use rules::run::{Answer, NoAnswer, StepRequest};
 use rules::url::Origin;
 use tokio_rustls::TlsConnector;
@@ -194,6 +195,12 @@ impl Upstreams {
         if let Ok(lane) = self.lane(target) {
             lane.pool.put(origin, stream);
         }
+    }
+
+    /// A failure whose texts hold none of the secrets that upstreams were sent.
+    pub(crate) fn without_secrets(&self, mut failure: Failure) -> Failure {
+        self.secrets.mask_failure(&mut failure);
+        failure
     }
 
     /// How long an answer may take.

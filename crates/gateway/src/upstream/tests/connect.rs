@@ -118,6 +118,19 @@ async fn says_unreachable_when_no_address_takes_the_connection_or_there_is_none(
     }
 }
 
+#[tokio::test]
+async fn a_list_of_addresses_is_bounded() {
+    let allowed = server().await;
+    for (count, fits) in [(64, true), (65, false)] {
+        let target = Arc::new(target());
+        let upstreams = upstreams_of(&[&target], ScriptedResolver::new(vec![vec![allowed; count]]));
+        let answer =
+            upstreams.send(&get(&target, Scheme::Http, "files.example", 80), None, &UploadMemory::plenty()).await;
+        assert_eq!(answer.is_ok(), fits, "{count}: {answer:?}");
+        assert!(fits || matches!(answer, Err(NoAnswer::Unreachable(_))), "{answer:?}");
+    }
+}
+
 /// A name server that never answers.
 struct Silent;
 
