@@ -5,11 +5,9 @@
 
 use std::time::Instant;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rules::config::TextOrSecret;
 use rules::failure::Failure;
+use rules::shown::{cleaned, forms};
 use zeroize::Zeroizing;
 
 use super::Secrets;
@@ -21,13 +19,15 @@ const MIN_MASKED_LEN: usize = 6;
 const CUT: char = '…';
 
 impl Secrets {
-    /// Takes every secret out of what a failure says.
+    /// Takes every secret out of what a failure says, and everything that could forge a line or turn one around.
     pub(crate) fn mask_failure(&self, failure: &mut Failure) {
         let needles = self.needles();
         let upstream = failure.upstream.iter_mut().flat_map(|said| said.code.iter_mut().chain(&mut said.message));
         let complaints = failure.violations.iter_mut().flat_map(|one| [&mut one.field, &mut one.message]);
         let texts = std::iter::once(&mut failure.detail).chain(&mut failure.cause).chain(upstream).chain(complaints);
         for text in texts {
+            // First, as invisible characters within a value would hide it from the search and not from people.
+            *text = cleaned(text);
             mask(text, &needles);
         }
     }
@@ -50,26 +50,12 @@ impl Secrets {
                 values.push(Zeroizing::new(format!("{user}:{}", password.expose())));
             }
         }
-        let mut needles: Vec<_> = values.iter().flat_map(|value| forms(value)).collect();
+        let mut needles: Vec<_> = values.iter().flat_map(|value| forms(value)).map(Zeroizing::new).collect();
         needles.retain(|needle| needle.len() >= MIN_MASKED_LEN);
         needles.sort_unstable_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         needles.dedup();
         needles
     }
-}
-
-fn forms(value: &str) -> [Zeroizing<String>; 6] {
-    let encoded = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
-    [
-        value.to_owned(),
-        serde_json::Value::from(value).to_string().trim_matches('"').to_owned(),
-        // As this gateway writes query values, which leaves the unreserved characters alone (RFC 3986 section 2.3).
-        encoded.replace("%2D", "-").replace("%2E", ".").replace("%5F", "_").replace("%7E", "~"),
-        STANDARD.encode(value),
-        STANDARD_NO_PAD.encode(value),
-        URL_SAFE_NO_PAD.encode(value),
-    ]
-    .map(Zeroizing::new)
 }
 
 fn mask(text: &mut String, needles: &[Zeroizing<String>]) {
@@ -94,7 +80,8 @@ mod tests {
 
     fn masked(text: &str, value: &str) -> String {
         let mut text = text.to_owned();
-        mask(&mut text, &forms(value));
+        let needles: Vec<_> = forms(value).into_iter().map(Zeroizing::new).collect();
+        mask(&mut text, &needles);
         text
     }
 

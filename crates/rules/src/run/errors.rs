@@ -11,6 +11,7 @@ use super::learned::LearnedSecrets;
 use crate::config::ErrorRules;
 use crate::expr::{Template, to_text};
 use crate::failure::Violation;
+use crate::shown::cleaned;
 
 /// Longest text of an upstream's that is passed on, in characters.
 const MAX_MESSAGE_CHARS: usize = 300;
@@ -190,38 +191,11 @@ static SECRETS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     patterns.into_iter().filter_map(|(pattern, with)| Some((Regex::new(pattern).ok()?, with))).collect()
 });
 
-/// Controls of C0 and C1, and the two separators that some viewers break lines at.
-fn breaks_line(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
-}
-
-/// Characters that change how others are read and show nothing themselves: bidirectional controls (UAX #9), joiners and zero
-/// widths, deprecated formatting, annotations, variation selectors and tags. They go without a trace, so that a word that was
-/// torn apart by them is looked at as the word that people see.
-fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}'
-            | '\u{34f}'
-            | '\u{61c}'
-            | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e0fff}'
-    )
-}
-
 /// Text that may be shown: no control characters and no invisible ones, bounded, credentials blackened.
 pub(super) fn sanitised(text: &str, max_chars: usize) -> String {
     // Cut first, generously: a regex over a megabyte of HTML is work for nothing.
-    let bounded: String = text.chars().take(max_chars.saturating_mul(8)).collect();
-    let shown = bounded.chars().filter(|c| !is_invisible(*c));
-    let spaced: String = shown.map(|c| if breaks_line(c) { ' ' } else { c }).collect();
-    let mut clean = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
+    let bounded: String = text.chars().take(max_chars.saturating_mul(6)).collect();
+    let mut clean = cleaned(&bounded).split_whitespace().collect::<Vec<_>>().join(" ");
     for (pattern, with) in SECRETS.iter() {
         clean = pattern.replace_all(&clean, *with).into_owned();
     }

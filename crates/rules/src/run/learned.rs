@@ -10,6 +10,8 @@ use minijinja::value::ValueKind;
 use percent_encoding::percent_decode_str;
 use regex::Regex;
 
+use crate::shown::{cleaned, forms};
+
 /// Shorter values are words, and a text without its words says nothing.
 const MIN_LEN: usize = 8;
 
@@ -41,12 +43,13 @@ impl LearnedSecrets {
         self.values.dedup();
     }
 
-    /// The text without them.
+    /// The text without them. It is cleaned first: invisible characters within a value would hide it from the search and not
+    /// from people.
     pub(super) fn mask(&self, text: &str) -> String {
-        let found = |text: String, secret: &String| {
-            if text.contains(secret.as_str()) { text.replace(secret.as_str(), "***") } else { text }
+        let found = |text: String, secret: String| {
+            if text.contains(&secret) { text.replace(&secret, "***") } else { text }
         };
-        self.values.iter().fold(text.to_owned(), found)
+        self.values.iter().flat_map(|value| forms(value)).fold(cleaned(text), found)
     }
 
     fn walk(&mut self, value: &Value, depth: usize) {
