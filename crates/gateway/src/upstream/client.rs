@@ -55,7 +55,7 @@ impl Service<Uri> for Connector {
 }
 
 /// The inverse of how [`super::head::OutgoingHead`] wrote the URL.
-fn origin_of(uri: &Uri) -> Origin {
+pub(super) fn origin_of(uri: &Uri) -> Origin {
     let (scheme, default_port) = match uri.scheme_str() {
         Some("https") => (Scheme::Https, 443),
         _ => (Scheme::Http, 80),
@@ -72,6 +72,11 @@ pub(super) async fn read_answer(response: http::Response<Incoming>, memory: &Upl
     let usage = response.extensions().get::<Usage>().cloned().unwrap_or_default();
     let then = usage.now();
     let (head, mut incoming) = response.into_parts();
+    // The head is kept as long as the body: until the upload ends.
+    let head_len: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if !memory.grow(head_len) {
+        return Err(NoAnswer::NoMemory);
+    }
     let mut body = BytesMut::new();
     while let Some(frame) = incoming.frame().await {
         let frame = frame.map_err(|error| hyper_failure(&error))?;

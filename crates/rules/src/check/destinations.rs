@@ -8,8 +8,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use ipnet::IpNet;
 
 use super::rule::RuleCheck;
+use crate::diagnostics::Problems;
 use crate::egress;
+use crate::schema::values::networks;
 use crate::source::{Node, Span, Style};
+
+/// Bits of the shortest prefix that is one network: 10.0.0.0/8 and fc00::/7 are the largest private ones.
+const NARROWEST_NOT_WIDE: u8 = 7;
 
 impl RuleCheck<'_> {
     /// Reports a host that is an address which this target may not dial. `private` are the target's own networks.
@@ -29,6 +34,19 @@ impl RuleCheck<'_> {
         self.problems.error(if computed { node.span } else { place }, message).hint(
             "if it is meant, name the network in the target's `allow-private`, or in `egress.allow-private` of the main file",
         );
+    }
+}
+
+/// Warns of a network so large that it holds the Internet: it opens every private network at once.
+pub(super) fn warn_of_wide_networks(node: Option<&Node>, problems: &mut Problems) {
+    for item in node.map(Node::one_or_more).unwrap_or_default() {
+        let wide = |network: &IpNet| network.prefix_len() < NARROWEST_NOT_WIDE;
+        let networks = item.text().and_then(|text| networks(text).ok()).unwrap_or_default();
+        if let Some(network) = networks.iter().find(|network| wide(network)) {
+            problems
+                .warning(item.span, format!("`{network}` opens every private network in it at once"))
+                .hint("name the networks that upstreams live in, such as `10.1.0.0/16`");
+        }
     }
 }
 

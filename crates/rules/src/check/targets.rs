@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::beside;
+use super::destinations::warn_of_wide_networks;
 use super::fields::Fields;
 use super::main_file::allow_private;
 use super::names::Time;
@@ -39,6 +40,7 @@ impl RuleCheck<'_> {
         self.authorization_once(auth.as_ref().and_then(Option::as_ref), &headers, fields.get("headers"));
         let errors = fields.get("errors").map(|node| self.errors(node)).unwrap_or_default();
         let private = allow_private(fields.get("allow-private"));
+        warn_of_wide_networks(fields.get("allow-private"), self.problems);
         let origin = fields.get("url").map(|node| self.origin(node, &private));
         let allow = self.allow(fields.get("allow"), &private);
         if origin.is_none() && fields.get("allow").is_none() {

@@ -209,3 +209,21 @@ fn refuses_a_ca_file_without_certificates() {
         assert!(error.contains(&ca_file.expect("a path")), "{error}");
     }
 }
+
+proptest::proptest! {
+    /// The rules judge a URL as they read it; hyper's client hands the connector what `http::Uri` reads. If the two could
+    /// differ, one origin would be allowed and another one dialled.
+    #[test]
+    fn the_client_s_parser_reads_the_origin_that_the_rules_read(
+        host in "[a-z0-9.\\[\\]:@%\\-_\\\\#? ]{1,24}|[a-zA-Z0-9.-]{1,12}|\\[[0-9a-fA-F:.]{2,20}\\]",
+        port in "|:[0-9]{0,6}",
+        rest in "(/|\\?)?[a-z0-9/.%@:?&=\\\\|^-]{0,12}",
+        scheme in "https?|HTTP|hTTps",
+    ) {
+        let Ok(url) = rules::url::Url::parse(&format!("{scheme}://{host}{port}{rest}")) else { return Ok(()) };
+        let written = format!("{}{}", url.origin, url.path_and_query);
+        let Ok(uri) = written.parse::<http::Uri>() else { return Ok(()) };
+        let read = crate::upstream::client::origin_of(&uri);
+        proptest::prop_assert_eq!(&read, &url.origin, "{}", written);
+    }
+}
