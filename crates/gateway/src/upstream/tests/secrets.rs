@@ -172,7 +172,9 @@ fn no_text_of_a_failure_holds_a_secret_in_any_form() {
     );
     let mut failure = Failure::new(Problem::UpstreamRefused, spoken.clone()).with_cause(spoken.clone());
     failure.upstream =
-        Some(UpstreamError { status: 400, code: Some(key.clone()), message: Some(format!("{}…", &key[..12])) });
+        Some(UpstreamError {
+            status: 400, code: Some(key.clone()), message: Some(format!("{}…", key.split_at(12).0))
+        });
     failure.violations = vec![Violation { field: "t0ken/+".to_owned(), message: spoken }];
     secrets.mask_failure(&mut failure);
     assert_eq!(failure.detail, "invalid *** or *** or *** or *** or ***");
