@@ -1,6 +1,7 @@
 //! A gateway and a sandbox (or scripted peers) in one process, on ports that the system chose.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,8 +9,9 @@ use std::time::Duration;
 
 use gateway::secrets::Secrets;
 use gateway::server::{Dependencies, Gateway};
-use gateway::upstream::SystemResolver;
+use gateway::upstream::{Resolve, SystemResolver};
 use rules::check::{Checked, Environment, Source, load};
+use rules::diagnostics::Report;
 use sandbox::{Options, Sandbox};
 
 /// Where the shipped configuration lies.
@@ -30,6 +32,17 @@ pub struct Rules {
     environment: BTreeMap<String, String>,
     settings: String,
     listener: Option<String>,
+    network: Option<Network>,
+}
+
+/// Name servers and dialling under a test's control, and no private network permitted beside.
+#[derive(Clone)]
+struct Network(Arc<dyn Resolve>);
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a test's network")
+    }
 }
 
 impl Rules {
@@ -88,6 +101,13 @@ impl Rules {
         self
     }
 
+    /// Replaces the network. The gateway then permits no private address, loopback included.
+    #[must_use]
+    pub fn network(mut self, network: Arc<dyn Resolve>) -> Self {
+        self.network = Some(Network(network));
+        self
+    }
+
     /// Changes the text of every route: how a test shortens a rule's patience.
     ///
     /// # Panics
@@ -107,15 +127,24 @@ impl Rules {
     /// They have problems; the message is the report.
     #[must_use]
     pub fn check(&self) -> Checked {
+        self.try_check().unwrap_or_else(|report| panic!("{report}"))
+    }
+
+    /// Checks rules that may have problems.
+    ///
+    /// # Errors
+    /// The report.
+    pub fn try_check(&self) -> Result<Checked, Report> {
         let mut source = Memory { files: self.files.clone() };
         let main = format!(
-            "listeners: [{}]\nadmin: {{ address: \"127.0.0.1:0\" }}\n{}routes: routes/*.yaml\negress: {{ allow-private: 127.0.0.0/8 }}\n",
+            "listeners: [{}]\nadmin: {{ address: \"127.0.0.1:0\" }}\n{}routes: routes/*.yaml\negress: {{ allow-private: \"{}\" }}\n",
             self.listener.as_deref().unwrap_or(LISTENER),
-            self.settings
+            self.settings,
+            if self.network.is_some() { "" } else { "127.0.0.0/8" },
         );
         source.files.insert("tidegate.yaml".to_owned(), main);
         let environment: Environment = self.environment.clone().into_iter().collect();
-        load("tidegate.yaml", &source, &environment).unwrap_or_else(|report| panic!("{report}"))
+        load("tidegate.yaml", &source, &environment)
     }
 
     /// Starts a gateway with these rules.
@@ -129,7 +158,10 @@ impl Rules {
         assert!(missing.is_empty(), "secrets without a value: {missing:?}");
         let needs = Dependencies {
             secrets: Arc::new(secrets),
-            resolver: Arc::new(SystemResolver),
+            resolver: self
+                .network
+                .as_ref()
+                .map_or_else(|| Arc::new(SystemResolver) as Arc<dyn Resolve>, |network| Arc::clone(&network.0)),
             version: "0.0.0",
             revision: "test",
         };

@@ -36,7 +36,7 @@ steps:
 ";
 
 /// The contract's families with their types and labels.
-const FAMILIES: [(&str, &str, &[&str]); 19] = [
+const FAMILIES: [(&str, &str, &[&str]); 20] = [
     ("tidegate_uploads_total", "counter", &["route", "outcome", "reason"]),
     ("tidegate_uploads_in_flight", "gauge", &["route"]),
     ("tidegate_upload_duration_seconds", "histogram", &["route", "outcome"]),
@@ -53,6 +53,7 @@ const FAMILIES: [(&str, &str, &[&str]); 19] = [
     ("tidegate_connections", "gauge", &["listener"]),
     ("tidegate_rejected_requests_total", "counter", &["reason"]),
     ("tidegate_config_generation", "gauge", &[]),
+    ("tidegate_secret_files_unreadable", "gauge", &[]),
     ("tidegate_config_last_reload_successful", "gauge", &[]),
     ("tidegate_config_last_reload_success_timestamp_seconds", "gauge", &[]),
     ("tidegate_build_info", "gauge", &["version", "revision"]),
@@ -126,6 +127,7 @@ async fn counts_every_upload_once_under_its_outcome_and_reason() {
         ("tidegate_rejected_requests_total{reason=\"malformed-head\"}", 1.0),
         ("tidegate_build_info{revision=\"test\",version=\"0.0.0\"}", 1.0),
         ("tidegate_config_generation", 1.0),
+        ("tidegate_secret_files_unreadable", 0.0),
         ("tidegate_config_last_reload_successful", 1.0),
     ];
     for (series, value) in expected {

@@ -1,7 +1,11 @@
 //! What an upstream can do wrong, and what the client is told of it.
 
-use std::net::TcpListener;
+use std::io;
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
 
+use futures::future::BoxFuture;
+use gateway::upstream::Resolve;
 use harness::{Answer, Rules};
 use sandbox::peer::{Reply, Then, When};
 use serde_json::json;
@@ -137,10 +141,19 @@ async fn an_upstream_that_does_not_listen_is_unreachable() {
     stage.expect("upstream-unreachable.refused", &stage.send(put("a"), "x").await);
 }
 
+/// A name server that leads everybody to this machine.
+struct Inside;
+
+impl Resolve for Inside {
+    fn resolve<'a>(&'a self, _: &'a str, port: u16) -> BoxFuture<'a, io::Result<Vec<SocketAddr>>> {
+        Box::pin(async move { Ok(vec![SocketAddr::from((Ipv6Addr::LOCALHOST, port))]) })
+    }
+}
+
 #[tokio::test]
 async fn an_address_that_is_private_is_not_dialled() {
-    // The rig allows 127.0.0.0/8 and nothing else.
-    let stage = Stage::new(&PLAIN.replace("{peer}", "http://[::1]:9"), []).await;
+    let rules = Rules::default().network(Arc::new(Inside));
+    let stage = Stage::with(rules, &PLAIN.replace("{peer}", "http://files.example.com:9"), []).await;
     stage.expect("upstream-not-allowed.address", &stage.send(put("a"), "x").await);
 }
 

@@ -36,13 +36,11 @@ impl UploadMemory {
     /// Memory out of a budget that never ends.
     #[cfg(test)]
     pub(crate) fn plenty() -> Arc<Self> {
-        Self::out_of(&Budget::new(u64::MAX))
+        Self::out_of(&Budget::new(u64::MAX)).expect("nothing can always be had")
     }
 
-    /// Memory that can grow to all of a budget.
-    #[cfg(test)]
-    pub(crate) fn out_of(budget: &Arc<Budget>) -> Arc<Self> {
-        let nothing = budget.try_take(0).expect("nothing can always be had");
-        Arc::new(Self { permit: Mutex::new(nothing) })
+    /// Memory that can grow to all of a budget; none when that is spent already.
+    pub(crate) fn out_of(budget: &Arc<Budget>) -> Option<Arc<Self>> {
+        Some(Arc::new(Self { permit: Mutex::new(budget.try_take(0)?) }))
     }
 }

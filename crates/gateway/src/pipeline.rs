@@ -100,6 +100,15 @@ fn reject(app: &App, ledger: &Ledger, connection: &ConnectionInfo, refused: Refu
 /// The one end of a request: counted, logged, answered. `received` are file bytes read; `unread` says that a part of the body
 /// was not.
 fn settle(app: &App, ledger: &Ledger, end: &Result<Stored, Failure>, received: u64, unread: bool) -> Reply {
+    let masked;
+    let end = match end {
+        Ok(_) => end,
+        // Texts of others are in it, and it is about to be logged and answered.
+        Err(failure) => {
+            masked = Err(app.upstreams.without_secrets(failure.clone()));
+            &masked
+        }
+    };
     let metrics = ledger.route.as_deref().map_or_else(|| app.metrics.unmatched(), |route| app.metrics.route(route));
     ledger.close(&metrics, end, received);
     match end {

@@ -17,6 +17,7 @@ pub mod policy;
 pub mod routing;
 pub mod run;
 pub mod schema;
+pub mod shown;
 pub mod source;
 pub mod url;
 mod when;

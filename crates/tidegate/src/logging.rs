@@ -39,11 +39,18 @@ pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A panic is a bug, and it is one line of the log like everything else. Its text is the code's own, so it holds no secret.
+/// A panic is a bug, and it is one line of the log like everything else.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string);
-    let text = panic.payload_as_str().unwrap_or("no text");
+    let text = own_words(panic.payload_as_str().unwrap_or("no text"));
     tracing::error!(place, text, "a bug: this task panicked");
+}
+
+/// What of a panic's text is the code's own. Texts of the standard library quote the data that was at hand: a string that was cut
+/// within a character, the error that was unwrapped. Data may be a secret, so the text ends where the first quotation begins,
+/// or where a colon announces a value.
+fn own_words(text: &str) -> &str {
+    text.split(['`', '"', '\'', '(', '{', '[', ':', '\n']).next().unwrap_or_default().trim_end()
 }
 
 fn for_people(format: LogFormat, terminal: bool) -> bool {
@@ -77,6 +84,31 @@ mod tests {
         for target in ["gateway::server", "tidegate", "rules::run", "wire"] {
             assert!(!is_quiet(target), "{target}");
         }
+    }
+
+    #[test]
+    fn a_panic_s_text_quotes_no_data() {
+        let secret = "c4nary-é-secret";
+        let cut = std::panic::catch_unwind(|| {
+            let _cut = secret.split_at(8);
+        });
+        let unwrapped = std::panic::catch_unwind(|| {
+            // As `unwrap` does, which the lints forbid.
+            std::panic::panic_any(format!("called `Result::unwrap()` on an `Err` value: {secret:?}"));
+        });
+        let compared = std::panic::catch_unwind(|| assert_eq!(secret, "other", "the two differ"));
+        for (panic, words) in [(cut, ""), (unwrapped, "called"), (compared, "assertion")] {
+            let payload = panic.expect_err("it panics");
+            let text = payload.downcast_ref::<String>().cloned().unwrap_or_default();
+            let text = if text.is_empty() {
+                payload.downcast_ref::<&str>().copied().unwrap_or_default().to_owned()
+            } else {
+                text
+            };
+            assert!(!own_words(&text).contains("c4nary"), "{text}");
+            assert!(own_words(&text).starts_with(words) && !own_words(&text).is_empty(), "{text}");
+        }
+        assert_eq!(own_words("index out of bounds"), "index out of bounds");
     }
 
     #[test]

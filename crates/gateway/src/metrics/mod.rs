@@ -20,6 +20,7 @@ pub use labels::{Outcome, PreflightVerdict, Rejection, StepStatus, UndoOutcome};
 pub use route::{RouteMetrics, StepMetrics};
 
 use crate::budget::Budget;
+use crate::secrets::Secrets;
 use series::Series;
 
 /// The media type of [`Metrics::text`].
@@ -37,6 +38,7 @@ pub struct Metrics {
     budget: Arc<Budget>,
     routes: RwLock<HashMap<Arc<str>, RouteMetrics>>,
     unmatched: RouteMetrics,
+    secrets: RwLock<Option<Arc<Secrets>>>,
 }
 
 impl Metrics {
@@ -51,7 +53,7 @@ impl Metrics {
             series.rejected_requests.with_label_values(&[reason.label()]);
         }
         let unmatched = RouteMetrics::unmatched(&series, NO_ROUTE);
-        Ok(Self { series, budget, routes: RwLock::default(), unmatched })
+        Ok(Self { series, budget, routes: RwLock::default(), unmatched, secrets: RwLock::default() })
     }
 
     /// Makes the series of these routes exist, at 0; known routes keep their counts and get the steps that are new.
@@ -99,6 +101,11 @@ impl Metrics {
         self.series.config_reload_successful.set(0);
     }
 
+    /// From now on these secrets are the ones whose files are watched.
+    pub fn watch_secrets(&self, secrets: Arc<Secrets>) {
+        *self.secrets.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(secrets);
+    }
+
     /// The exposition in the Prometheus text format, version 0.0.4.
     ///
     /// # Errors
@@ -116,6 +123,9 @@ impl Metrics {
     fn gather(&self) -> Vec<prometheus::proto::MetricFamily> {
         self.series.buffer_bytes.set(gauge_value(self.budget.used()));
         self.series.buffer_limit_bytes.set(gauge_value(self.budget.limit()));
+        let secrets = self.secrets.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let unreadable = secrets.as_ref().map_or(0, |secrets| secrets.unreadable_files());
+        self.series.secret_files_unreadable.set(gauge_value(unreadable));
         self.series.registry.gather()
     }
 }

@@ -53,6 +53,7 @@ pub(super) struct Series {
     pub(super) config_generation: IntGauge,
     pub(super) config_reload_successful: IntGauge,
     pub(super) config_reload_timestamp: Gauge,
+    pub(super) secret_files_unreadable: IntGauge,
     pub(super) build_info: IntGaugeVec,
 }
 
@@ -106,11 +107,8 @@ impl Series {
             )?,
             retries: counters(at, "retries_total", "Steps sent again.", &["route", "step", "reason"])?,
             undo: counters(at, "undo_total", "Steps taken back.", &["route", "step", "outcome"])?,
-            buffer_bytes: register(at, IntGauge::with_opts(opts("buffer_bytes", "Buffer bytes granted."))?)?,
-            buffer_limit_bytes: register(
-                at,
-                IntGauge::with_opts(opts("buffer_limit_bytes", "Buffer bytes that may be granted."))?,
-            )?,
+            buffer_bytes: gauge(at, "buffer_bytes", "Buffer bytes granted.")?,
+            buffer_limit_bytes: gauge(at, "buffer_limit_bytes", "Buffer bytes that may be granted.")?,
             connections: gauges(at, "connections", "Open connections of clients.", &["listener"])?,
             rejected_requests: counters(
                 at,
@@ -118,10 +116,7 @@ impl Series {
                 "Requests refused before their head was handed on.",
                 &["reason"],
             )?,
-            config_generation: register(
-                at,
-                IntGauge::with_opts(opts("config_generation", "Number of the configuration in effect, from 1."))?,
-            )?,
+            config_generation: gauge(at, "config_generation", "Number of the configuration in effect, from 1.")?,
             config_reload_successful: register(
                 at,
                 IntGauge::with_opts(opts(
@@ -135,6 +130,11 @@ impl Series {
                     "config_last_reload_success_timestamp_seconds",
                     "When a configuration last took effect.",
                 ))?,
+            )?,
+            secret_files_unreadable: gauge(
+                at,
+                "secret_files_unreadable",
+                "Secret files that gave no value when they were last looked at.",
             )?,
             build_info: gauges(at, "build_info", "Always 1; the labels say which build.", &["version", "revision"])?,
             registry,
@@ -153,6 +153,10 @@ fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -
 
 fn counters(at: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
     register(at, IntCounterVec::new(opts(name, help), labels)?)
+}
+
+fn gauge(at: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+    register(at, IntGauge::with_opts(opts(name, help))?)
 }
 
 fn gauges(at: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {

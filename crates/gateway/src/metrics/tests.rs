@@ -7,7 +7,7 @@ use super::*;
 use crate::transfer::Side;
 
 /// The contract's series: name, type and labels.
-const CONTRACT: [(&str, &str, &[&str]); 20] = [
+const CONTRACT: [(&str, &str, &[&str]); 21] = [
     ("tidegate_uploads_total", "counter", &["route", "outcome", "reason"]),
     ("tidegate_uploads_in_flight", "gauge", &["route"]),
     ("tidegate_upload_duration_seconds", "histogram", &["route", "outcome"]),
@@ -24,6 +24,7 @@ const CONTRACT: [(&str, &str, &[&str]); 20] = [
     ("tidegate_connections", "gauge", &["listener"]),
     ("tidegate_rejected_requests_total", "counter", &["reason"]),
     ("tidegate_config_generation", "gauge", &[]),
+    ("tidegate_secret_files_unreadable", "gauge", &[]),
     ("tidegate_config_last_reload_successful", "gauge", &[]),
     ("tidegate_config_last_reload_success_timestamp_seconds", "gauge", &[]),
     ("tidegate_build_info", "gauge", &["version", "revision"]),

@@ -165,6 +165,7 @@ fn assemble(config: Arc<Config>, needs: Dependencies) -> Result<App, StartError>
     let budget = Budget::new(config.limits.memory);
     let metrics = Metrics::new(Arc::clone(&budget), needs.version, needs.revision)?;
     metrics.add_routes(&config.routes);
+    metrics.watch_secrets(Arc::clone(&needs.secrets));
     Ok(App {
         upstreams: Arc::new(Upstreams::new(&config, needs.secrets, needs.resolver)?),
         metrics: Arc::new(metrics),

@@ -56,6 +56,13 @@ impl AnswerReader {
         while self.head.is_none() {
             let is_open = ready!(self.poll_input(cx, stream)).map_err(|error| NoAnswer::Broken(error.to_string()))?;
             self.head = self.decoder.read_head(&mut self.input).map_err(no_answer)?;
+            if let Some(head) = &self.head {
+                // It is kept as long as the body: until the upload ends.
+                let head_len: usize = head.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+                if !self.memory.grow(head_len) {
+                    return Poll::Ready(Err(NoAnswer::NoMemory));
+                }
+            }
             if !is_open && self.head.is_none() {
                 return Poll::Ready(Err(no_answer(ResponseError::Truncated)));
             }

@@ -15,7 +15,7 @@ mod stall;
 mod progress;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::future::poll_fn;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! The client of prepare, finalize and undo steps: small requests, bounded answers, no redirect, no retry of its own.
 
 use std::error::Error as StdError;
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -20,17 +21,17 @@ use crate::memory::UploadMemory;
 
 use super::connect::{Connector, DialError};
 use super::stream::{UpstreamStream, Usage};
-use super::{MAX_ANSWER_BODY, MAX_ANSWER_FIELDS, MAX_ANSWER_HEAD, MAX_IDLE_PER_ORIGIN, POOL_IDLE};
+use super::{MAX_ANSWER_BODY, MAX_ANSWER_FIELDS, MAX_ANSWER_HEAD, POOL_IDLE};
 
 /// hyper's pooled client over the one connector.
 pub(super) type StepClient = Client<Connector, Full<Bytes>>;
 
-/// A client with a pool of its own.
-pub(super) fn step_client(connector: Connector) -> StepClient {
+/// A client with a pool of its own, of at most `max_idle` connections per origin.
+pub(super) fn step_client(connector: Connector, max_idle: usize) -> StepClient {
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE)
-        .pool_max_idle_per_host(MAX_IDLE_PER_ORIGIN)
+        .pool_max_idle_per_host(max_idle)
         .http1_max_buf_size(MAX_ANSWER_HEAD)
         .http1_max_headers(MAX_ANSWER_FIELDS)
         // Whether a request may be sent again is decided by the rule's run, which also counts the attempts.
@@ -54,7 +55,7 @@ impl Service<Uri> for Connector {
 }
 
 /// The inverse of how [`super::head::OutgoingHead`] wrote the URL.
-fn origin_of(uri: &Uri) -> Origin {
+pub(super) fn origin_of(uri: &Uri) -> Origin {
     let (scheme, default_port) = match uri.scheme_str() {
         Some("https") => (Scheme::Https, 443),
         _ => (Scheme::Http, 80),
@@ -71,6 +72,11 @@ pub(super) async fn read_answer(response: http::Response<Incoming>, memory: &Upl
     let usage = response.extensions().get::<Usage>().cloned().unwrap_or_default();
     let then = usage.now();
     let (head, mut incoming) = response.into_parts();
+    // The head is kept as long as the body: until the upload ends.
+    let head_len: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if !memory.grow(head_len) {
+        return Err(NoAnswer::NoMemory);
+    }
     let mut body = BytesMut::new();
     while let Some(frame) = incoming.frame().await {
         let frame = frame.map_err(|error| hyper_failure(&error))?;
@@ -112,7 +118,9 @@ fn died_idle(error: &hyper_util::client::legacy::Error) -> bool {
 }
 
 fn hyper_failure(error: &hyper::Error) -> NoAnswer {
-    if error.is_parse() {
+    // Chunks that are malformed or beyond the library's bounds come as errors of these kinds, a lost connection does not.
+    let is_malformed = |io: &io::Error| matches!(io.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput);
+    if error.is_parse() || error.source().and_then(find::<io::Error>).is_some_and(is_malformed) {
         return NoAnswer::Misbehaved(format!("its answer is malformed: {error}"));
     }
     let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();

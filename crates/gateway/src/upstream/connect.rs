@@ -2,7 +2,8 @@
 //!
 //! An attacker would try a learned URL whose host is, or resolves to, an address inside (169.254.169.254, a literal, one public
 //! and one private address, a name that changes between check and use). So literals are checked like names, a name is resolved
-//! once per dial, every address must be permitted, and only addresses that were checked are dialled.
+//! once per dial, every address must be permitted, and only addresses that were checked are dialled. One forbidden address
+//! among permitted ones refuses the name: such an answer is a mistake or an attack. Nothing here knows of proxies or redirects.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -28,7 +29,10 @@ use super::stream::UpstreamStream;
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Addresses tried per dial; the rest of a longer list is not looked at beyond the egress check.
-const MAX_ADDRESSES: usize = 8;
+const MAX_DIALLED: usize = 8;
+
+/// Addresses of a name. Large services answer with a dozen; a list beyond this is no honest answer, and each is checked.
+const MAX_RESOLVED: usize = 64;
 
 /// A silent connection is probed after this long. Far below the 350 s of common load balancers and NATs.
 const KEEP_ALIVE_TIME: Duration = Duration::from_secs(15);
@@ -95,7 +99,7 @@ impl Connector {
             egress::permit(address.ip(), &self.allowed)
                 .map_err(|refused| DialError::NotAllowed { host: host(), refused })?;
         }
-        let tcp = race(&addresses).await.map_err(|source| DialError::Connect { host: host(), source })?;
+        let tcp = self.race(&addresses).await.map_err(|source| DialError::Connect { host: host(), source })?;
         self.set_options(&tcp).map_err(|source| DialError::Connect { host: host(), source })?;
         match origin.scheme {
             Scheme::Http => Ok(UpstreamStream::plain(tcp)),
@@ -111,6 +115,9 @@ impl Connector {
         let addresses = self.resolver.resolve(&origin.host, origin.port).await.map_err(failed)?;
         if addresses.is_empty() {
             return Err(failed(io::Error::other("it has no address")));
+        }
+        if addresses.len() > MAX_RESOLVED {
+            return Err(failed(io::Error::other(format!("it has more than {MAX_RESOLVED} addresses"))));
         }
         Ok(addresses)
     }
@@ -131,24 +138,24 @@ impl Connector {
         let tls = self.tls.connect(name, tcp).await.map_err(failed)?;
         Ok(UpstreamStream::tls(tls))
     }
-}
 
-/// Tries addresses in order, each with a head start over the next; the first connection wins, the others are dropped.
-async fn race(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
-    let mut waiting = addresses.iter().take(MAX_ADDRESSES);
-    let mut dialling = FuturesUnordered::new();
-    loop {
-        if let Some(address) = waiting.next() {
-            dialling.push(TcpStream::connect(*address));
-        }
-        tokio::select! {
-            Some(result) = dialling.next() => match result {
-                Ok(tcp) => return Ok(tcp),
-                Err(error) if dialling.is_empty() && waiting.len() == 0 => return Err(error),
-                Err(_the_others_may_do) => {}
-            },
-            () = tokio::time::sleep(HEAD_START), if waiting.len() > 0 => {}
-            else => return Err(io::Error::other("no address to dial")),
+    /// Tries addresses in order, each with a head start over the next; the first connection wins, the others are dropped.
+    async fn race(&self, addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+        let mut waiting = addresses.iter().take(MAX_DIALLED);
+        let mut dialling = FuturesUnordered::new();
+        loop {
+            if let Some(address) = waiting.next() {
+                dialling.push(self.resolver.connect(*address));
+            }
+            tokio::select! {
+                Some(result) = dialling.next() => match result {
+                    Ok(tcp) => return Ok(tcp),
+                    Err(error) if dialling.is_empty() && waiting.len() == 0 => return Err(error),
+                    Err(_the_others_may_do) => {}
+                },
+                () = tokio::time::sleep(HEAD_START), if waiting.len() > 0 => {}
+                else => return Err(io::Error::other("no address to dial")),
+            }
         }
     }
 }

@@ -14,7 +14,7 @@ use super::auth;
 use crate::secrets::Secrets;
 
 /// Sent unless the rule says otherwise.
-const USER_AGENT: &str = concat!("tidegate/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT_TEXT: &str = concat!("tidegate/", env!("CARGO_PKG_VERSION"));
 
 /// Most APIs answer with JSON anyway; some answer with an HTML page when they are not asked. Learned URLs are not asked: their
 /// signature may forbid fields that it does not know.
@@ -62,7 +62,7 @@ impl OutgoingHead {
         for (name, value) in &request.headers {
             head.fields.push((name.clone(), auth::field_value(value, secrets)?));
         }
-        head.set_default("User-Agent", USER_AGENT);
+        head.set_default("User-Agent", USER_AGENT_TEXT);
         if !request.learned_url {
             head.set_default("Accept", ACCEPT);
             if let Some(traceparent) = traceparent {

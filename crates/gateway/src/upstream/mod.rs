@@ -19,6 +19,8 @@ mod head;
 
 mod client;
 
+mod fetch;
+
 mod stack;
 
 mod pool;
@@ -33,6 +35,7 @@ use std::time::{Duration, SystemTime};
 
 use ipnet::IpNet;
 use rules::config::{Config, Target};
+use rules::failure::Failure;
 use rules::run::{Answer, NoAnswer, StepRequest};
 use rules::url::Origin;
 use tokio_rustls::TlsConnector;
@@ -45,6 +48,7 @@ use connect::Connector;
 use pool::TransferPool;
 use stack::StepService;
 
+pub use fetch::{FetchError, FetchTerms, Fetched, Fetcher};
 pub(crate) use head::{OutgoingHead, Payload};
 pub use resolve::{Resolve, SystemResolver};
 pub(crate) use stream::UpstreamStream;
@@ -57,6 +61,9 @@ const MAX_ANSWER_FIELDS: usize = 100;
 
 /// Bytes of an answer's head.
 const MAX_ANSWER_HEAD: usize = 32 * 1024;
+
+/// Interim (1xx) answers to one request; the transfer's own reader has the same bound. Honest upstreams send one or two.
+const MAX_INTERIM_ANSWERS: usize = 16;
 
 /// How long a connection may wait in a pool. Common servers close idle ones after 15 s and more; being first avoids the race.
 const POOL_IDLE: Duration = Duration::from_secs(10);
@@ -190,6 +197,12 @@ impl Upstreams {
         }
     }
 
+    /// A failure whose texts hold none of the secrets that upstreams were sent.
+    pub(crate) fn without_secrets(&self, mut failure: Failure) -> Failure {
+        self.secrets.mask_failure(&mut failure);
+        failure
+    }
+
     /// How long an answer may take.
     pub(crate) fn answer_limit(&self, request: &StepRequest) -> Duration {
         request.timeout.or(request.target.timeout).unwrap_or(self.answer_limit)
@@ -218,7 +231,7 @@ impl LaneKey {
 
 impl Lane {
     fn new(connector: Connector) -> Self {
-        let steps = stack::step_stack(client::step_client(connector.clone()));
+        let steps = stack::step_stack(client::step_client(connector.clone(), MAX_IDLE_PER_ORIGIN));
         Self { connector, steps, pool: Arc::default() }
     }
 }

@@ -1,16 +1,19 @@
 //! The stack of a step's request, from the outside in.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use futures::TryFutureExt as _;
 use futures::future::BoxFuture;
 use http_body_util::Full;
 use rules::run::{Answer, NoAnswer};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tower::util::BoxCloneSyncService;
 use tower::{Service, ServiceBuilder, layer::layer_fn};
 
+use super::MAX_INTERIM_ANSWERS;
 use super::client::{StepCall, StepClient, no_answer, read_answer};
 
 /// Takes a request and gives its whole answer.
@@ -107,7 +110,47 @@ impl Service<StepCall> for WholeAnswer {
     }
 
     fn call(&mut self, call: StepCall) -> AnswerFuture {
-        let response = self.inner.request(call.request).map_err(|error| no_answer(&error));
-        Box::pin(async move { read_answer(response.await?, &call.memory).await })
+        let StepCall { mut request, memory, .. } = call;
+        let interim = InterimAnswers::count(&mut request);
+        let response = self.inner.request(request).map_err(|error| no_answer(&error));
+        Box::pin(async move {
+            let response = tokio::select! {
+                response = response => response?,
+                () = interim.too_many() => {
+                    let why = format!("it sent more than {MAX_INTERIM_ANSWERS} interim answers");
+                    return Err(NoAnswer::Misbehaved(why));
+                }
+            };
+            read_answer(response, &memory).await
+        })
+    }
+}
+
+/// Counts the interim (1xx) answers to one request: the library passes over any number of them, so an upstream could keep it
+/// busy until the time is up.
+#[derive(Clone, Default)]
+struct InterimAnswers(Arc<InterimCount>);
+
+#[derive(Default)]
+struct InterimCount {
+    seen: AtomicUsize,
+    exceeded: Notify,
+}
+
+impl InterimAnswers {
+    fn count<B>(request: &mut http::Request<B>) -> Self {
+        let counting = Self::default();
+        let counter = counting.clone();
+        hyper::ext::on_informational(request, move |_| {
+            if counter.0.seen.fetch_add(1, Ordering::Relaxed) >= MAX_INTERIM_ANSWERS {
+                counter.0.exceeded.notify_one();
+            }
+        });
+        counting
+    }
+
+    /// Ready once there were more than allowed.
+    async fn too_many(&self) {
+        self.0.exceeded.notified().await;
     }
 }

@@ -3,6 +3,7 @@
 use ipnet::IpNet;
 
 use super::beside;
+use super::destinations::warn_of_wide_networks;
 use super::fields::Fields;
 use crate::config::{Limits, Listener, ListenerTls, Log, LogFormat, Timeouts};
 use crate::diagnostics::{Problems, did_you_mean};
@@ -46,6 +47,7 @@ pub(super) fn read(root: &Node, problems: &mut Problems) -> Option<MainFile> {
     let log = log(file.object("log", &LOG), problems);
     let admin = file.object("admin", &ADMIN).read("address", address)?;
     check_addresses(root, problems);
+    warn_of_wide_networks(file.object("egress", &EGRESS).get("allow-private"), problems);
     Some(MainFile {
         listeners: listeners?,
         admin,

@@ -8,6 +8,7 @@ mod accept;
 mod body;
 mod conflicts;
 mod cors;
+mod destinations;
 mod fields;
 mod main_file;
 mod names;
@@ -25,6 +26,8 @@ mod tree;
 mod variables;
 
 use std::sync::Arc;
+
+use ipnet::IpNet;
 
 use crate::config::Config;
 pub use crate::config::Environment;
@@ -106,7 +109,8 @@ impl<'s> Load<'s> {
         let main = root.as_ref().and_then(|root| main_file::read(root, &mut main_problems));
         let files = root.as_ref().map(|root| self.route_files(root, &mut main_problems)).unwrap_or_default();
         self.problems.extend(main_problems.into_vec());
-        let routes: Vec<_> = files.into_iter().map(|file| self.route(&file)).collect();
+        let permitted = main.as_ref().map(|main| main.allow_private.as_slice());
+        let routes: Vec<_> = files.into_iter().map(|file| self.route(&file, permitted)).collect();
         let usable: Vec<_> = routes.iter().flatten().collect();
         self.problems.extend(conflicts::find(&usable));
         let config = config(main, routes);
@@ -130,13 +134,13 @@ impl<'s> Load<'s> {
         Some(root)
     }
 
-    fn route(&mut self, path: &str) -> Option<(Arc<str>, CheckedRoute)> {
+    fn route(&mut self, path: &str, permitted: Option<&[IpNet]>) -> Option<(Arc<str>, CheckedRoute)> {
         let mut problems = Problems::new(path.into());
         let root = self.open(path, &ROUTE_FILE, &mut problems);
         let text = self.texts.last().map(|(_, text)| Arc::clone(text)).unwrap_or_default();
         let route = root
             .filter(|root| !root.entries().is_empty())
-            .and_then(|root| route::read(&root, &text, &self.variables, &mut problems));
+            .and_then(|root| route::read(&root, &text, &self.variables, permitted, &mut problems));
         let file = Arc::clone(problems.file());
         self.problems.extend(problems.into_vec());
         route.map(|route| (file, route))

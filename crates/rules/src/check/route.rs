@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use wire::digest::{Algorithm, DigestSet};
 
 use super::fields::Fields;
@@ -29,6 +30,7 @@ pub(super) fn read(
     root: &Node,
     text: &str,
     variables: &Variables<'_>,
+    permitted: Option<&[IpNet]>,
     problems: &mut Problems,
 ) -> Option<CheckedRoute> {
     let file = Fields::new(Some(root), &ROUTE);
@@ -38,7 +40,7 @@ pub(super) fn read(
     let cors = cors::read(file.get("cors"), text, problems);
     let names = names(&file, path.as_ref(), &params, accept.as_ref(), find_transfer(file.get("steps"), root, problems));
     check_ids(file.get("steps"), problems);
-    let mut check = RuleCheck { text, names: &names, variables, problems };
+    let mut check = RuleCheck { text, names: &names, variables, problems, permitted };
     let targets = check.targets(file.get("targets"));
     let targets = Targets { usable: targets, declared: file.get("targets").map(keys).unwrap_or_default() };
     let steps = check.steps(file.get("steps"), &targets);

@@ -1,5 +1,7 @@
 //! What the checks of one route share.
 
+use ipnet::IpNet;
+
 use super::beside;
 use super::names::{Names, Scope, Time};
 use super::template;
@@ -16,6 +18,8 @@ pub(super) struct RuleCheck<'r> {
     pub(super) names: &'r Names,
     pub(super) variables: &'r Variables<'r>,
     pub(super) problems: &'r mut Problems,
+    /// Private networks that the main file permits to every target; none where it could not be read.
+    pub(super) permitted: Option<&'r [IpNet]>,
 }
 
 /// Header fields that the gateway writes itself, and those that speak of one connection only (RFC 9110, 7.6.1).

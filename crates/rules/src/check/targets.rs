@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::beside;
+use super::destinations::warn_of_wide_networks;
 use super::fields::Fields;
 use super::main_file::allow_private;
 use super::names::Time;
@@ -36,8 +39,10 @@ impl RuleCheck<'_> {
         let headers = self.headers(fields.get("headers"), Time::AnyRequest);
         self.authorization_once(auth.as_ref().and_then(Option::as_ref), &headers, fields.get("headers"));
         let errors = fields.get("errors").map(|node| self.errors(node)).unwrap_or_default();
-        let origin = fields.get("url").map(|node| self.origin(node));
-        let allow = self.allow(fields.get("allow"));
+        let private = allow_private(fields.get("allow-private"));
+        warn_of_wide_networks(fields.get("allow-private"), self.problems);
+        let origin = fields.get("url").map(|node| self.origin(node, &private));
+        let allow = self.allow(fields.get("allow"), &private);
         if origin.is_none() && fields.get("allow").is_none() {
             let message = format!("target `{}` has neither `url` nor `allow`", entry.key);
             self.problems
@@ -57,7 +62,7 @@ impl RuleCheck<'_> {
             timeout: fields.read_optional("timeout", parse_duration)?,
             connect_timeout: fields.read_optional("connect-timeout", parse_duration)?,
             ca_file,
-            allow_private: allow_private(fields.get("allow-private")),
+            allow_private: private,
             chunked: fields.read("chunked", boolean)?,
         })
     }
@@ -68,10 +73,13 @@ impl RuleCheck<'_> {
         }
     }
 
-    fn origin(&mut self, node: &Node) -> Option<Origin> {
+    fn origin(&mut self, node: &Node, private: &[IpNet]) -> Option<Origin> {
         let text = node.text()?.trim();
         match Origin::parse(text) {
-            Ok(origin) => Some(origin),
+            Ok(origin) => {
+                self.destination(node, node.span, &origin.host, private);
+                Some(origin)
+            }
             Err(error) => {
                 let path = text
                     .split_once("://")
@@ -88,16 +96,19 @@ impl RuleCheck<'_> {
         }
     }
 
-    fn allow(&mut self, node: Option<&Node>) -> Option<Vec<OriginPattern>> {
+    fn allow(&mut self, node: Option<&Node>, private: &[IpNet]) -> Option<Vec<OriginPattern>> {
         let mut patterns = Vec::new();
         let mut usable = true;
         for item in node.map(Node::one_or_more).unwrap_or_default() {
             let text = item.text()?;
             for word in text.split([',', ' ', '\t', '\n']).filter(|word| !word.is_empty()) {
+                let place = item.locate(self.text, text.find(word).unwrap_or_default(), word.len());
                 match OriginPattern::parse(word) {
-                    Ok(pattern) => patterns.push(pattern),
+                    Ok(pattern) => {
+                        self.destination(item, place, &pattern.host, private);
+                        patterns.push(pattern);
+                    }
                     Err(error) => {
-                        let place = item.locate(self.text, text.find(word).unwrap_or_default(), word.len());
                         self.origin_problem(item, place, "this is no origin that URLs may have", &error.0, ALLOW_HINT);
                         usable = false;
                     }

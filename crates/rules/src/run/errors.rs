@@ -7,9 +7,11 @@ use minijinja::value::ValueKind;
 use regex::Regex;
 
 use super::Facts;
+use super::learned::LearnedSecrets;
 use crate::config::ErrorRules;
 use crate::expr::{Template, to_text};
 use crate::failure::Violation;
+use crate::shown::cleaned;
 
 /// Longest text of an upstream's that is passed on, in characters.
 const MAX_MESSAGE_CHARS: usize = 300;
@@ -77,13 +79,15 @@ static USUAL: LazyLock<Usual> = LazyLock::new(|| {
 impl ErrorTexts {
     /// Looks an answer through; `facts` see it under the bare names.
     pub(super) fn extract(rules: &ErrorRules, facts: &Facts) -> Self {
+        let learned = facts.learned_secrets();
+        let shown = |text: &str, max_chars| sanitised(&learned.mask(text), max_chars);
         let first =
             |own: &[Template], usual: &[Template]| own.iter().chain(usual).find_map(|template| scalar(template, facts));
-        let code = first(&rules.code, &USUAL.codes).map(|code| sanitised(bare_code(&code), MAX_CODE_CHARS));
-        let message = first(&rules.detail, &USUAL.messages).map(|message| sanitised(&message, MAX_MESSAGE_CHARS));
+        let code = first(&rules.code, &USUAL.codes).map(|code| shown(bare_code(&code), MAX_CODE_CHARS));
+        let message = first(&rules.detail, &USUAL.messages).map(|message| shown(&message, MAX_MESSAGE_CHARS));
         let lists = rules.violations.iter().chain(&USUAL.violations);
         let violations =
-            lists.filter_map(|template| template.eval(facts).ok().flatten()).map(|value| complaints(&value));
+            lists.filter_map(|template| template.eval(facts).ok().flatten()).map(|value| complaints(&value, &learned));
         let violations = violations.into_iter().find(|list| !list.is_empty()).unwrap_or_default();
         let something = |text: String| Some(text).filter(|text| !text.is_empty());
         Self { code: code.and_then(something), message: message.and_then(something), violations }
@@ -111,12 +115,12 @@ fn bare_code(code: &str) -> &str {
 }
 
 /// A list of maps, or a map of texts or lists of texts.
-fn complaints(value: &Value) -> Vec<Violation> {
+fn complaints(value: &Value, learned: &LearnedSecrets) -> Vec<Violation> {
     let mut found = Vec::new();
     match value.kind() {
         ValueKind::Seq => {
             for item in value.try_iter().into_iter().flatten().take(MAX_VIOLATIONS) {
-                found.extend(complaint(&item));
+                found.extend(complaint(&item, learned));
             }
         }
         ValueKind::Map => {
@@ -124,7 +128,7 @@ fn complaints(value: &Value) -> Vec<Violation> {
                 let Ok(texts) = value.get_item(&key) else { continue };
                 let texts = if texts.kind() == ValueKind::Seq { texts } else { Value::from(vec![texts]) };
                 for text in texts.try_iter().into_iter().flatten().take(MAX_VIOLATIONS) {
-                    found.extend(violation(&to_text(&key).unwrap_or_default(), &text));
+                    found.extend(violation(&to_text(&key).unwrap_or_default(), &text, learned));
                 }
             }
         }
@@ -134,7 +138,7 @@ fn complaints(value: &Value) -> Vec<Violation> {
     found
 }
 
-fn complaint(item: &Value) -> Option<Violation> {
+fn complaint(item: &Value, learned: &LearnedSecrets) -> Option<Violation> {
     let member = |path: &[&str]| {
         let found = path.iter().try_fold(item.clone(), |value, name| value.get_attr(name).ok())?;
         to_text(&found).ok().filter(|text| !text.is_empty())
@@ -154,12 +158,15 @@ fn complaint(item: &Value) -> Option<Violation> {
     // Without a field it is an error of the request: the message, and no violation.
     let field = fields.iter().find_map(|path| member(path))?;
     let message = messages.iter().find_map(|path| member(path))?;
-    violation(&field, &message.into())
+    violation(&field, &message.into(), learned)
 }
 
-fn violation(field: &str, message: &Value) -> Option<Violation> {
+fn violation(field: &str, message: &Value, learned: &LearnedSecrets) -> Option<Violation> {
     let message = to_text(message).ok().filter(|_| message.kind() == ValueKind::String)?;
-    Some(Violation { field: sanitised(field, MAX_CODE_CHARS), message: sanitised(&message, MAX_MESSAGE_CHARS) })
+    Some(Violation {
+        field: sanitised(&learned.mask(field), MAX_CODE_CHARS),
+        message: sanitised(&learned.mask(&message), MAX_MESSAGE_CHARS),
+    })
 }
 
 /// What could be a credential, in the order in which it is blackened.
@@ -184,12 +191,11 @@ static SECRETS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     patterns.into_iter().filter_map(|(pattern, with)| Some((Regex::new(pattern).ok()?, with))).collect()
 });
 
-/// Text that may be shown: no control characters, bounded, credentials blackened.
+/// Text that may be shown: no control characters and no invisible ones, bounded, credentials blackened.
 pub(super) fn sanitised(text: &str, max_chars: usize) -> String {
     // Cut first, generously: a regex over a megabyte of HTML is work for nothing.
-    let bounded: String = text.chars().take(max_chars.saturating_mul(8)).collect();
-    let spaced: String = bounded.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let mut clean = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
+    let bounded: String = text.chars().take(max_chars.saturating_mul(6)).collect();
+    let mut clean = cleaned(&bounded).split_whitespace().collect::<Vec<_>>().join(" ");
     for (pattern, with) in SECRETS.iter() {
         clean = pattern.replace_all(&clean, *with).into_owned();
     }
@@ -208,6 +214,9 @@ mod tests {
     fn blackens_whatever_could_be_a_credential() {
         let table = [
             ("plain text stays", "plain text stays"),
+            ("read \u{202e}gpj.exe\u{202c} as\u{2028}is", "read gpj.exe as is"),
+            ("to\u{200b}ken=abc\u{2066}def123456 rest", "token=*** rest"),
+            ("e\u{301}\u{feff} \u{9b}31m red", "e\u{301} 31m red"),
             ("line\r\nbreaks\tand \u{7}bells", "line breaks and bells"),
             (
                 "see https://b.s3.amazonaws.com/k?X-Amz-Signature=abc&x=1 now",

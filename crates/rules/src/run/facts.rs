@@ -10,6 +10,7 @@ use wire::digest::{Algorithm, ClientDigests, Digests};
 use wire::name::FileName;
 
 use super::Answer;
+use super::learned::LearnedSecrets;
 use crate::config::Environment;
 use crate::expr::{Segment, parse_json};
 use crate::when;
@@ -92,6 +93,18 @@ impl Facts {
         facts.keep(Arc::clone(step), answer.clone());
         facts.current = Some(answer.clone());
         facts
+    }
+
+    /// What earlier answers handed out and no later text may repeat.
+    pub(super) fn learned_secrets(&self) -> LearnedSecrets {
+        let mut learned = LearnedSecrets::default();
+        let is_current =
+            |answer: &AnswerFacts| self.current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.0, &answer.0));
+        for (_, answer) in self.answers.iter().filter(|(_, answer)| !is_current(answer)) {
+            learned.read(&answer.json());
+            learned.read(&answer.headers());
+        }
+        learned
     }
 
     /// Looks a chain of names up. What is not there is undefined, and so is everything in it.
@@ -193,21 +206,30 @@ impl AnswerFacts {
         (!values.is_empty()).then(|| values.join(", "))
     }
 
+    /// Whether the body can be read. Nobody asked for a compressed one, and unpacking it would undo the bound on its size.
+    fn is_readable(&self) -> bool {
+        let plain = |coding: &str| coding.trim().is_empty() || coding.trim().eq_ignore_ascii_case("identity");
+        self.header("content-encoding").is_none_or(|codings| codings.split(',').all(plain))
+    }
+
     /// The body as JSON; undefined if it is none.
     pub(crate) fn json(&self) -> Value {
-        let parse = || parse_json(&self.0.answer.body).unwrap_or(Value::UNDEFINED);
+        let readable = || self.is_readable().then(|| parse_json(&self.0.answer.body).ok()).flatten();
+        let parse = || readable().unwrap_or(Value::UNDEFINED);
         self.0.json.get_or_init(parse).clone()
     }
 
     /// The body as XML; undefined if it is none.
     pub(crate) fn xml(&self) -> Value {
-        self.0.xml.get_or_init(|| super::xml::parse(&self.0.answer.body)).clone()
+        let parse = || if self.is_readable() { super::xml::parse(&self.0.answer.body) } else { Value::UNDEFINED };
+        self.0.xml.get_or_init(parse).clone()
     }
 
     fn lookup(&self, path: &[Segment]) -> Value {
         let [Segment::Name(name), rest @ ..] = path else { return Value::UNDEFINED };
         match (name.as_str(), rest) {
             ("status", _) => walk(self.0.answer.status.into(), rest),
+            ("text", _) if !self.is_readable() => Value::UNDEFINED,
             ("text", _) => walk(String::from_utf8_lossy(&self.0.answer.body).into_owned().into(), rest),
             ("json", _) => walk(self.json(), rest),
             ("xml", _) => walk(self.xml(), rest),

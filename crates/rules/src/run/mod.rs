@@ -8,6 +8,7 @@ mod errors;
 mod facts;
 mod headers;
 mod judge;
+mod learned;
 mod machine;
 mod preview;
 mod request;

@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod explain;
 mod sandbox;
+mod secrets;
 mod serve;
 mod support;
 mod upload;

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use rules::config::Target;
-use rules::run::{TransferRequest, TransferStage, TransferTrouble, Transferred};
+use rules::run::{NoAnswer, TransferRequest, TransferStage, TransferTrouble, Transferred};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::Receiver;
@@ -152,6 +152,26 @@ async fn read_rest(stream: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
 
 async fn answer(stream: &mut TcpStream, bytes: &[u8]) {
     stream.write_all(bytes).await.expect("an answer");
+}
+
+/// Why there is no answer to a small file that is sent to a port of this machine. A limit is the target's.
+pub(crate) async fn sent_to(port: u16, answer_limit: Option<std::time::Duration>) -> NoAnswer {
+    let target = Arc::new(Target { timeout: answer_limit, ..target() });
+    let upstreams = upstreams(&target);
+    let request = request(&target, port, Envelope::raw(), Some(3));
+    let order = TransferOrder {
+        request: &request,
+        verify: &Verification::default(),
+        progress: &Progress::default(),
+        fresh_connection: false,
+        traceparent: None,
+        memory: &UploadMemory::plenty(),
+        replay: Replay::default(),
+    };
+    match transfer(&upstreams, order, &mut Ready::new(["abc"]), || true).await {
+        TransferEnd::Failed { trouble: TransferTrouble::Upstream(why), .. } => why,
+        other => panic!("an answer: {other:?}"),
+    }
 }
 
 #[track_caller]

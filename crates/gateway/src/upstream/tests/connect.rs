@@ -118,6 +118,19 @@ async fn says_unreachable_when_no_address_takes_the_connection_or_there_is_none(
     }
 }
 
+#[tokio::test]
+async fn a_list_of_addresses_is_bounded() {
+    let allowed = server().await;
+    for (count, fits) in [(64, true), (65, false)] {
+        let target = Arc::new(target());
+        let upstreams = upstreams_of(&[&target], ScriptedResolver::new(vec![vec![allowed; count]]));
+        let answer =
+            upstreams.send(&get(&target, Scheme::Http, "files.example", 80), None, &UploadMemory::plenty()).await;
+        assert_eq!(answer.is_ok(), fits, "{count}: {answer:?}");
+        assert!(fits || matches!(answer, Err(NoAnswer::Unreachable(_))), "{answer:?}");
+    }
+}
+
 /// A name server that never answers.
 struct Silent;
 
@@ -194,5 +207,23 @@ fn refuses_a_ca_file_without_certificates() {
         let built = Upstreams::new(&config, Arc::default(), ScriptedResolver::new(Vec::new()));
         let error = built.err().expect("an error").to_string();
         assert!(error.contains(&ca_file.expect("a path")), "{error}");
+    }
+}
+
+proptest::proptest! {
+    /// The rules judge a URL as they read it; hyper's client hands the connector what `http::Uri` reads. If the two could
+    /// differ, one origin would be allowed and another one dialled.
+    #[test]
+    fn the_client_s_parser_reads_the_origin_that_the_rules_read(
+        host in "[a-z0-9.\\[\\]:@%\\-_\\\\#? ]{1,24}|[a-zA-Z0-9.-]{1,12}|\\[[0-9a-fA-F:.]{2,20}\\]",
+        port in "|:[0-9]{0,6}",
+        rest in "(/|\\?)?[a-z0-9/.%@:?&=\\\\|^-]{0,12}",
+        scheme in "https?|HTTP|hTTps",
+    ) {
+        let Ok(url) = rules::url::Url::parse(&format!("{scheme}://{host}{port}{rest}")) else { return Ok(()) };
+        let written = format!("{}{}", url.origin, url.path_and_query);
+        let Ok(uri) = written.parse::<http::Uri>() else { return Ok(()) };
+        let read = crate::upstream::client::origin_of(&uri);
+        proptest::prop_assert_eq!(&read, &url.origin, "{}", written);
     }
 }

@@ -1,5 +1,6 @@
 //! What the tests of upstreams and of the transfer share: a configuration, targets and requests without a rule behind them.
 
+mod answers;
 mod auth;
 mod client;
 mod connect;

@@ -164,3 +164,17 @@ fn no_signed_url_of_an_upstream_reaches_the_failure() {
     let shown = failure.problem_json(&Uuid::nil(), Some("r")).to_string();
     assert!(!shown.contains("5ecret"), "{shown}");
 }
+
+/// A compressed answer would have to be unpacked, and a small one can unpack to anything.
+#[test]
+fn a_compressed_answer_is_not_read() {
+    let coded = |coding: &str| {
+        let mut coded = answer(400, r#"{"message": "told"}"#);
+        coded.headers.push(("Content-Encoding".to_owned(), coding.as_bytes().to_vec()));
+        failure(coded).upstream.and_then(|upstream| upstream.message)
+    };
+    assert_eq!(coded("identity").as_deref(), Some("told"));
+    for coding in ["gzip", "identity, br", "GZIP", "x-unknown"] {
+        assert_eq!(coded(coding), None, "{coding}");
+    }
+}

@@ -138,7 +138,8 @@ pub(crate) static EGRESS: Object = object(
         "",
         Shape::OneOrMore(&Shape::Leaf(Leaf::Networks)),
         "Networks at which upstreams may live although they are private, loopback or link-local, separated by commas. Empty means none: \
-         a URL in an upstream's answer cannot reach into your network.",
+         a URL in an upstream's answer cannot reach into your network. A cloud's metadata service is opened by its own address alone. \
+         Prefer a target's own `allow-private`, which opens a network to one target.",
     )],
 );
 

@@ -36,7 +36,7 @@ pub(crate) static TARGET: Object = object(
         optional(
             "allow-private",
             Shape::OneOrMore(&Shape::Leaf(Leaf::Networks)),
-            "Private networks that this target may live in, beside those of `egress.allow-private`.",
+            "Private networks that this target may live in, beside those of `egress.allow-private`; no other target may dial them.",
         ),
         default(
             "chunked",

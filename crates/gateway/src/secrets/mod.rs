@@ -3,54 +3,27 @@
 //! Values never stand in the configuration, in an error or in a log line. A file is read again while it is used, so that a
 //! rotated secret needs no restart; a variable is read once.
 
+mod file;
+mod mask;
+mod value;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use rules::config::{Auth, Config, HeaderItem, RequestRule, Route, SecretRef, Target, TextOrSecret};
 
-/// How long the value of a file is used before the file is looked at again.
-const REREAD_AFTER: Duration = Duration::from_secs(1);
-
-/// Bytes of a secret file: tokens and keys are far smaller, a device or a log given by mistake is not read to its end.
-const MAX_FILE_LEN: u64 = 64 * 1024;
-
-/// A secret's value. Every way of printing it gives `***`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecretValue(Arc<str>);
-
-impl SecretValue {
-    /// The value itself, for the credentials of a request alone.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// An empty value is no value.
-    fn new(text: &str) -> Option<Self> {
-        (!text.is_empty()).then(|| Self(text.into()))
-    }
-}
-
-impl fmt::Debug for SecretValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl fmt::Display for SecretValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
+use file::SecretFile;
+pub use value::SecretValue;
 
 /// The secrets that a configuration refers to.
 #[derive(Debug, Default)]
 pub struct Secrets {
     variables: HashMap<String, SecretValue>,
     files: HashMap<String, SecretFile>,
+    /// User names and passwords that travel as one value.
+    pairs: Vec<(TextOrSecret, SecretRef)>,
 }
 
 /// A secret that has no value.
@@ -85,6 +58,10 @@ impl Secrets {
         let mut secrets = Self::default();
         let mut missing = Vec::new();
         for route in &config.routes {
+            secrets.pairs.extend(route.targets.iter().filter_map(|target| match &target.auth {
+                Some(Auth::Basic { username, password }) => Some((username.clone(), password.clone())),
+                _ => None,
+            }));
             for Needed { secret, optional } in needed_by(route) {
                 secrets.load(secret, env);
                 let entry = MissingSecret { route: Arc::clone(&route.name), secret: secret.clone() };
@@ -94,6 +71,13 @@ impl Secrets {
             }
         }
         (secrets, missing)
+    }
+
+    /// How many secret files gave no value when they were last looked at; those whose look is old are looked at again.
+    #[must_use]
+    pub fn unreadable_files(&self) -> usize {
+        let now = Instant::now();
+        self.files.iter().filter(|(path, file)| file.is_unreadable(path, now)).count()
     }
 
     /// The value of a secret, if it has one. A file is read again when its value is older than a second; should that fail, the
@@ -122,37 +106,6 @@ impl Secrets {
             }
         }
     }
-}
-
-/// A file's last value and when it was read.
-#[derive(Debug, Default)]
-struct SecretFile(Mutex<Option<(Option<SecretValue>, Instant)>>);
-
-impl SecretFile {
-    fn value(&self, path: &str, now: Instant) -> Option<SecretValue> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((value, read_at)) = &*last
-            && now.saturating_duration_since(*read_at) < REREAD_AFTER
-        {
-            return value.clone();
-        }
-        let value = match read_file(path) {
-            Ok(value) => value,
-            Err(error) => {
-                tracing::warn!(path, %error, "a secret file cannot be read");
-                last.take().and_then(|(value, _)| value)
-            }
-        };
-        *last = Some((value.clone(), now));
-        value
-    }
-}
-
-fn read_file(path: &str) -> io::Result<Option<SecretValue>> {
-    let mut text = String::new();
-    File::open(path)?.take(MAX_FILE_LEN).read_to_string(&mut text)?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(SecretValue::new(text.strip_suffix('\r').unwrap_or(text)))
 }
 
 struct Needed<'a> {

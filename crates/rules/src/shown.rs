@@ -1,0 +1,76 @@
+//! Texts of others that people are about to read: nothing in them may move the cursor, break a line or turn words around.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::expr::COMPONENT;
+
+/// Longest text that is shown. What people are told in sentences is far shorter; a name that an upstream made up may not be.
+const MAX_CHARS: usize = 2000;
+
+/// The text on one line, bounded, without control characters and without invisible ones.
+#[must_use]
+pub fn cleaned(text: &str) -> String {
+    let shown = text.chars().filter(|c| !is_invisible(*c)).map(|c| if breaks_line(c) { ' ' } else { c });
+    shown.take(MAX_CHARS).collect()
+}
+
+/// The forms in which texts repeat a value: as it is, escaped for JSON, percent-encoded as in a query (RFC 3986 section 2.3)
+/// or wholly, and in base64 of either alphabet, padded or not.
+#[must_use]
+pub fn forms(value: &str) -> Vec<String> {
+    let mut forms = vec![
+        value.to_owned(),
+        serde_json::Value::from(value).to_string().trim_matches('"').to_owned(),
+        utf8_percent_encode(value, COMPONENT).to_string(),
+        utf8_percent_encode(value, NON_ALPHANUMERIC).to_string(),
+        utf8_percent_encode(value, COMPONENT).to_string().to_ascii_lowercase(),
+        STANDARD.encode(value),
+        STANDARD_NO_PAD.encode(value),
+        URL_SAFE.encode(value),
+        URL_SAFE_NO_PAD.encode(value),
+    ];
+    // Longest first: a form within another one leaves no rest.
+    forms.sort_unstable_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+    forms.dedup();
+    forms
+}
+
+/// Controls of C0 and C1, and the two separators that some viewers break lines at.
+fn breaks_line(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Characters that change how others are read and show nothing themselves: bidirectional controls (UAX #9), joiners and zero
+/// widths, deprecated formatting, annotations, variation selectors and tags. They go without a trace, so that a word that was
+/// torn apart by them is looked at as the word that people see.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_nothing_that_moves_the_cursor_or_turns_words_around() {
+        assert_eq!(cleaned("a\u{202e}b\u{2066}c\u{feff}d"), "abcd");
+        assert_eq!(cleaned("a\r\nb\u{1b}[31m\u{9b}c\u{2028}d"), "a  b [31m c d");
+        assert_eq!(cleaned("größe 大小 e\u{301}"), "größe 大小 e\u{301}");
+        assert_eq!(cleaned(&"é".repeat(5000)).chars().count(), MAX_CHARS);
+    }
+}
