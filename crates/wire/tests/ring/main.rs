@@ -4,6 +4,7 @@ mod chunking;
 mod digest;
 mod disposition;
 mod envelope;
+mod form_advisories;
 mod form_decode;
 mod form_round_trip;
 mod form_tricks;
