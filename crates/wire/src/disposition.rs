@@ -44,9 +44,12 @@ pub enum DispositionError {
     /// `name*`, which RFC 7578 does not know; a parser that does would read another name.
     #[error("`Content-Disposition` of a form part has the parameter `name*`")]
     ExtendedName,
-    /// A single quote outside of double quotes, which PHP takes for a quote and hardly anything else does.
-    #[error("`Content-Disposition` of a form part has `'` outside of double quotes")]
-    SingleQuote,
+    /// A single quote or percent sign outside of double quotes: PHP takes the one for a quote, Werkzeug the other for an escape.
+    #[error("`Content-Disposition` of a form part has `{0}` outside of double quotes")]
+    Unquoted(char),
+    /// A backslash in the name of a part, an escape to some parsers and itself to others.
+    #[error("the name of a form part has a backslash")]
+    Backslash,
     /// `filename*` is not `charset'language'percent-encoded` in UTF-8 or ISO-8859-1 (RFC 8187 section 3.2).
     #[error("`filename*` in `Content-Disposition` is malformed")]
     ExtValue,
@@ -127,8 +130,13 @@ fn refuse_in_form(parameter: &Parameter) -> Result<(), DispositionError> {
         return Err(DispositionError::ExtendedName);
     }
     let is_extended = parameter.name.ends_with('*');
-    if !parameter.is_quoted && !is_extended && parameter.value.contains(&b'\'') {
-        return Err(DispositionError::SingleQuote);
+    if !parameter.is_quoted && !is_extended {
+        let odd = parameter.value.iter().copied().find(|byte| matches!(byte, b'\'' | b'%'));
+        return odd.map_or(Ok(()), |byte| Err(DispositionError::Unquoted(char::from(byte))));
+    }
+    // In a file name it is a separator of paths, and refused where names are checked.
+    if parameter.name == "name" && parameter.value.contains(&b'\\') {
+        return Err(DispositionError::Backslash);
     }
     Ok(())
 }

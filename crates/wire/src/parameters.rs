@@ -32,7 +32,7 @@ impl Parameter {
 }
 
 /// Splits a field value into what stands before the first `;` and its parameters; `None` when it is malformed or has more
-/// than [`MAX_PARAMETERS`]. Empty parameters (`;;`, a final `;`) are skipped.
+/// than [`MAX_PARAMETERS`]. Empty parameters (`;;`, a final `;`) are skipped, but not in a form, where busboy drops such a part.
 pub(crate) fn parse(field: &[u8], quoting: Quoting) -> Option<(&[u8], Vec<Parameter>)> {
     let end = memchr::memchr(b';', field).unwrap_or(field.len());
     let (head, mut rest) = field.split_at_checked(end)?;
@@ -40,6 +40,9 @@ pub(crate) fn parse(field: &[u8], quoting: Quoting) -> Option<(&[u8], Vec<Parame
     while let Some(after) = rest.strip_prefix(b";") {
         let after = trim_ows(after);
         if after.is_empty() || after.starts_with(b";") {
+            if quoting == Quoting::Form {
+                return None;
+            }
             rest = after;
             continue;
         }

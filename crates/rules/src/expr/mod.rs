@@ -256,6 +256,11 @@ impl Expression {
         &self.source
     }
 
+    /// The names that it uses, their offsets counted from its own beginning.
+    pub(crate) fn references(&self) -> Vec<Reference> {
+        self.chains.iter().map(|chain| chain.reference(0)).collect()
+    }
+
     /// The caller's value that this hangs on, such as `params.title`, if any: a parameter or a part of the request's path.
     pub(crate) fn client_value(&self) -> Option<String> {
         self.chains.iter().find_map(|chain| match chain.path.as_slice() {

@@ -46,6 +46,9 @@ pub enum FormError {
     /// The part is a multipart of its own (RFC 2388 section 4.2, which RFC 7578 took back): a file to one parser, files to another.
     #[error("a form part is a multipart itself")]
     Nested,
+    /// A part of type `application/octet-stream` without a file name: a field to most parsers, a file to busboy.
+    #[error("a form part of type `application/octet-stream` has no file name")]
+    NamelessFile,
     /// The part's own `Content-Length` is malformed, stands twice, or is not the length of the part.
     #[error("the `Content-Length` of a form part is not the part's length")]
     PartLength,

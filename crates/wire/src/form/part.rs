@@ -157,6 +157,9 @@ impl PartHead {
 fn charset_of(content_type: Option<&str>) -> Result<Charset, FormError> {
     let Some(content_type) = content_type else { return Ok(Charset::Utf8) };
     let media_type = MediaType::parse(content_type).ok_or(FormError::MalformedHeader)?;
+    if (media_type.kind(), media_type.subtype()) == ("application", "octet-stream") {
+        return Err(FormError::NamelessFile);
+    }
     match media_type.parameter("charset").map(str::to_ascii_lowercase).as_deref() {
         None | Some("utf-8" | "utf8") => Ok(Charset::Utf8),
         Some("us-ascii" | "iso-8859-1") => Ok(Charset::Ascii),

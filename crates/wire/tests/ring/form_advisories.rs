@@ -144,8 +144,11 @@ fn folded_headers_are_refused_wherever_they_fold() {
 #[test]
 fn single_quotes_outside_of_double_quotes_are_refused() {
     for parameters in ["name='a'", "name=\"a\"; filename='b.txt'", "name=a'b", "name=\"a\"; filename=b';x='"] {
-        assert_eq!(refused_name(parameters), DispositionError::SingleQuote, "{parameters}");
+        assert_eq!(refused_name(parameters), DispositionError::Unquoted('\''), "{parameters}");
     }
+    assert_eq!(refused_name("name=\"a\"; filename=b%22c"), DispositionError::Unquoted('%'));
+    assert_eq!(refused_name("name=\"a\\\\b\""), DispositionError::Backslash);
+    assert_eq!(refused_name("name=\"a\\b\""), DispositionError::Backslash);
     let form = read_whole(&part("Content-Disposition: form-data; name=\"a\"; filename=\"it's.txt\"", "x"));
     assert_eq!(form.expect("an honest name").part.expect("a file").filename, "it's.txt");
 }
@@ -186,6 +189,9 @@ fn unbalanced_quotes_are_refused() {
         "name",
         "name=",
         "name=\"a\"; ; =x",
+        "name=\"a\";",
+        "name=\"a\";; x=y",
+        "; name=\"a\"",
     ] {
         assert_eq!(refused_name(parameters), DispositionError::Malformed, "{parameters}");
     }
@@ -264,6 +270,14 @@ fn the_charset_field_may_say_nothing_but_utf_8() {
     assert_eq!(refused(headers, "utf-7"), FormError::Charset);
     assert_eq!(refused(headers, "utf-8,utf-7"), FormError::Charset);
     assert_eq!(read_whole(&part(headers, "UTF-8")).expect("nothing else").fields[0].1, "UTF-8");
+}
+
+/// busboy takes a part of this type for a file, whether it has a file name or not.
+#[test]
+fn a_field_of_unknown_bytes_is_refused() {
+    let headers = format!("{FIELD}\r\nContent-Type: application/octet-stream");
+    assert_eq!(refused(&headers, "x"), FormError::NamelessFile);
+    assert!(read_whole(&part(&format!("{FIELD}\r\nContent-Type: application/json"), "{}")).is_ok());
 }
 
 /// CVE-2022-39956 (OWASP CRS): a transfer encoding that the application decodes and the filter does not.
