@@ -130,14 +130,16 @@ fn a_part_that_begins_with_a_space_is_refused() {
 #[test]
 fn folded_headers_are_refused_wherever_they_fold() {
     for headers in [
-        "Content-Disposition: form-data;\r\n name=\"a\"",
         "Content-Disposition: form-data; name=\"a\"\r\n ; filename=\"b\"",
         "Content-Disposition: form-data; name=\"a\"\r\n \r\nContent-Type: a/b",
     ] {
         assert_eq!(refused(headers, "x"), FormError::FoldedHeader, "{headers:?}");
     }
-    let cut_at_once = "Content-Disposition:\r\n\tform-data; name=\"a\"";
-    assert_eq!(refused(cut_at_once, "x"), FormError::Disposition(DispositionError::Malformed));
+    for cut_at_once in
+        ["Content-Disposition:\r\n\tform-data; name=\"a\"", "Content-Disposition: form-data;\r\n name=\"a\""]
+    {
+        assert_eq!(refused(cut_at_once, "x"), FormError::Disposition(DispositionError::Malformed));
+    }
 }
 
 /// CVE-2009-5031 and MODSEC-312 (ModSecurity): PHP takes single quotes for quotes, at any place of a value.
