@@ -1,7 +1,8 @@
 """Differences that are known, each with the reason why our reading is the right or the stricter one.
 
 An entry applies to what was compared (`what`) by certain parsers, on forms of which its condition says why they are read in two
-ways. None of them reaches an upstream: the gateway writes each form anew, under a boundary of its own.
+ways. Those that are not `of_written` never reach an upstream: the gateway
+writes each form anew, under a boundary of its own.
 """
 
 import base64
@@ -15,6 +16,8 @@ class Known(NamedTuple):
     what: tuple
     why: str
     applies: Callable
+    # Whether it is one of forms that we write as well.
+    of_written: bool = False
 
 
 ALL = ("field names", "field values", "number of files", "sha256", "size", "field", "filename", "type")
@@ -67,5 +70,6 @@ KNOWN = [
         ("field names", "filename", "field"),
         "The WHATWG's encoding, which all browsers use, writes a quote as `%22`; these parsers leave it as it stands.",
         is_escaped_quote,
+        of_written=True,
     ),
 ]
