@@ -93,7 +93,8 @@ const LEARNED: &str = "
 
 /// All of them, under `/raw`, `/form`, `/named`, `/json`, `/beside` and `/learned`.
 pub(crate) fn all(peer: &str) -> Rules {
-    let routes = [("raw", RAW), ("form", FORM), ("named", NAMED), ("json", JSON), ("beside", BESIDE), ("learned", LEARNED)];
+    let routes =
+        [("raw", RAW), ("form", FORM), ("named", NAMED), ("json", JSON), ("beside", BESIDE), ("learned", LEARNED)];
     routes.into_iter().fold(Rules::default(), |rules, (name, steps)| {
         rules.route(&format!("route: {name}\npath: /{name}{}steps:{steps}", BASE.replace("{peer}", peer)))
     })

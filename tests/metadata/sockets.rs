@@ -40,7 +40,10 @@ impl Stage {
         let request = request.body(body.into()).expect("a request");
         let answer = client::http1(self.rig.address(), request).await.expect("an answer");
         let seen = self.peer.requests().split_off(before);
-        assert!(answer.status == 201 || answer.header("content-type") == Some("application/problem+json"), "{answer:?}");
+        assert!(
+            answer.status == 201 || answer.header("content-type") == Some("application/problem+json"),
+            "{answer:?}"
+        );
         assert!(answer.json().is_object(), "{answer:?}");
         (answer, seen)
     }
@@ -117,7 +120,11 @@ async fn a_parameter_arrives_as_it_was_meant_or_nothing_is_sent() {
             let content_type = seen[0].header("content-type").expect("a type");
             let parts = reading::form(content_type, seen[0].body.as_ref().expect("short")).expect("a form");
             let name = format!("m[{value}]").replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
-            assert_eq!((parts.len(), &parts[0].name, parts[0].content.as_slice()), (3, &name, value.as_bytes()), "{value:?}");
+            assert_eq!(
+                (parts.len(), &parts[0].name, parts[0].content.as_slice()),
+                (3, &name, value.as_bytes()),
+                "{value:?}"
+            );
             assert_eq!((parts[2].filename.as_deref(), parts[2].content.as_slice()), (Some("a.png"), CONTENT));
         } else {
             let refusable = value.chars().any(|c| c == '\\' || (c.is_control() && c != '\r' && c != '\n'));
@@ -135,7 +142,8 @@ async fn a_type_arrives_as_it_was_meant_or_nothing_is_sent() {
         let (answer, seen) =
             stage.send(Request::post("/form").header("content-type", forms::content_type()), form).await;
         if answer.status == 201 {
-            let parts = reading::form(seen[0].header("content-type").expect("a type"), seen[0].body.as_ref().expect("short"));
+            let parts =
+                reading::form(seen[0].header("content-type").expect("a type"), seen[0].body.as_ref().expect("short"));
             // What follows a line break is another header of the client's part, which nobody reads.
             let meant = media_type.split("\r\n").next();
             assert_eq!(parts.expect("a form")[2].content_type.as_deref(), meant);
@@ -145,7 +153,8 @@ async fn a_type_arrives_as_it_was_meant_or_nothing_is_sent() {
             assert!(seen.is_empty(), "{media_type:?}");
         }
         let Ok(value) = http::HeaderValue::from_str(media_type) else { continue };
-        let (answer, seen) = stage.send(Request::put("/raw/a.png?a=x&b=y").header("content-type", value), CONTENT).await;
+        let (answer, seen) =
+            stage.send(Request::put("/raw/a.png?a=x&b=y").header("content-type", value), CONTENT).await;
         match answer.status {
             201 => assert_eq!(seen[0].header("content-type"), Some(media_type)),
             _ => assert!(["malformed-request", "type-refused"].contains(&answer.problem().as_str()) && seen.is_empty()),
@@ -201,14 +210,17 @@ fn assert_signed(request: &Recorded, service: &str, encoding: PathEncoding) {
 #[tokio::test]
 async fn bytes_that_are_no_utf_8_are_refused_in_every_place() {
     let stage = Stage::new().await;
-    for bytes in ["%C0%AF", "%C0%80", "%E0%80%AF", "%ED%A0%80", "%ED%A0%BD%ED%B8%80", "%F4%90%80%80", "%FF", "%80", "a%E2%82"] {
+    for bytes in
+        ["%C0%AF", "%C0%80", "%E0%80%AF", "%ED%A0%80", "%ED%A0%BD%ED%B8%80", "%F4%90%80%80", "%FF", "%80", "a%E2%82"]
+    {
         let star = format!("attachment; filename*=UTF-8''{bytes}");
         let raw: Vec<u8> = percent_encoding::percent_decode_str(bytes).collect();
         let [before, after] = [forms::file_head_named("filename=\"", "image/png"), String::new()];
         let head = before.split_once("filename=\"").map(|(before, _)| before.to_owned()).expect("as written") + &after;
         let named = [head.as_bytes(), b"filename=\"", &raw, b"\"\r\n\r\nx", forms::closing().as_bytes()].concat();
         let field = |name: &[u8], value: &[u8]| {
-            let head = [b"--", forms::BOUNDARY.as_bytes(), b"\r\nContent-Disposition: form-data; name=\"", name].concat();
+            let head =
+                [b"--", forms::BOUNDARY.as_bytes(), b"\r\nContent-Disposition: form-data; name=\"", name].concat();
             let rest = forms::form(&[("b", "y")], "a.png", "image/png", b"x");
             [head.as_slice(), b"\"\r\n\r\n", value, b"\r\n", &rest].concat()
         };
@@ -274,7 +286,13 @@ async fn neither_log_nor_metrics_take_a_value_for_more_than_a_value() {
     // As the program sets its two layouts up.
     let subscriber = tracing_subscriber::registry()
         .with(tracing_subscriber::filter::LevelFilter::INFO)
-        .with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(as_json.clone()))
+        .with(
+            tracing_subscriber::fmt::layer()
+                .json()
+                .flatten_event(true)
+                .with_span_list(false)
+                .with_writer(as_json.clone()),
+        )
         .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(for_people.clone()));
     // With one subscriber alone, tracing asks the thread that comes first by a log statement whether anybody listens, and
     // remembers the answer for all; the other tests' threads would say no.
@@ -285,7 +303,8 @@ async fn neither_log_nor_metrics_take_a_value_for_more_than_a_value() {
     let mut sent = 0;
     for value in ATTACKS.iter().copied() {
         let text = encoded(value);
-        let form = forms::form(&[("a", value), (&value.replace(['"', '\r', '\n'], "_"), "y")], "a.png", "image/png", CONTENT);
+        let form =
+            forms::form(&[("a", value), (&value.replace(['"', '\r', '\n'], "_"), "y")], "a.png", "image/png", CONTENT);
         let requests = [
             (Request::put(format!("/json/{text}?a={text}&b={text}")), CONTENT.to_vec()),
             (Request::put(format!("/raw/a?{text}=x&a={text}&b={text}")), CONTENT.to_vec()),
@@ -302,7 +321,8 @@ async fn neither_log_nor_metrics_take_a_value_for_more_than_a_value() {
         }
     }
 
-    let lines: Vec<Value> = as_json.text().lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+    let lines: Vec<Value> =
+        as_json.text().lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
     assert!(!lines.is_empty(), "the log was heard: {}", as_json.text());
     let ended: Vec<_> = lines.iter().filter(|line| line["message"] == "upload ended").collect();
     assert_eq!(ended.len(), sent, "one line for each upload");

@@ -114,8 +114,8 @@ fn names(fields: Fields<'_>, text: &str, problems: &mut Problems) -> Option<Name
     Some(NameRules { max_bytes: usize::try_from(max_bytes).ok()?, pattern })
 }
 
-/// Longest value of one field: more is a file.
-const MAX_FIELD_SIZE: u64 = 1 << 20;
+/// Longest value of one field: as long as a parameter can be. More is a file.
+const MAX_FIELD_SIZE: u64 = 64 << 10;
 
 /// Most that the fields of one form may take: they are held until the upload ends.
 const MAX_FIELDS_SIZE: u64 = 16 << 20;
@@ -126,7 +126,7 @@ fn forms(fields: Fields<'_>, problems: &mut Problems) -> Option<FormRules> {
     if let (true, Some(node)) = (field_size > MAX_FIELD_SIZE, fields.get("field-size")) {
         problems
             .error(node.span, "`field-size` is out of range")
-            .hint("write a size up to `1MiB`; what is larger is a file");
+            .hint("write a size up to `64KiB`: no parameter is longer, and what is larger is a file");
     }
     if let (true, Some(node)) = (fields_size > MAX_FIELDS_SIZE, fields.get("fields-size")) {
         problems.error(node.span, "`fields-size` is out of range").hint("write a size up to `16MiB`");

@@ -110,7 +110,9 @@ fn xml(text: Value) -> Result<String, Error> {
             '\'' => escaped.push_str("&#39;"),
             // As they stand, a parser would turn them into spaces or line feeds.
             '\t' | '\n' | '\r' => escaped.push_str(&format!("&#{};", u32::from(c))),
-            '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => return Err(failed("`xml` got a character that XML cannot hold")),
+            '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
+                return Err(Error::new(ErrorKind::BadEscape, "`xml` got a character that XML cannot hold"));
+            }
             c => escaped.push(c),
         }
     }

@@ -6,6 +6,7 @@ mod disposition;
 mod envelope;
 mod form_advisories;
 mod form_decode;
+mod form_multer;
 mod form_round_trip;
 mod form_tricks;
 mod http1_gate;

@@ -86,7 +86,7 @@ pub(crate) static FORMS: Object = object(
     "What a form may hold beside its file: 400 `malformed-form` beyond it. The memory that fields take is charged to `limits.memory`.",
     &[
         default("fields", "128", Shape::Leaf(Leaf::Int(0, 1_000)), "Text fields."),
-        default("field-size", "64KiB", SIZE, "Bytes of one field's value, up to `1MiB`."),
+        default("field-size", "64KiB", SIZE, "Bytes of one field's value, up to `64KiB`."),
         default("fields-size", "256KiB", SIZE, "Bytes of all fields together, names included, up to `16MiB`."),
     ],
 );
