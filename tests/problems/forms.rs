@@ -1,6 +1,6 @@
 //! Forms: what makes one malformed, and the size of the file in it.
 
-use harness::{Answer, content, forms};
+use harness::{Answer, Rules, content, forms};
 use http::Request;
 
 use crate::support::{PLAIN, Stage, post, stored};
@@ -200,6 +200,20 @@ async fn a_rule_says_how_much_a_form_may_hold_beside_its_file() {
         "malformed-form.fields-too-long",
         &send(&stage, form(&[("title", "1234567"), ("other", "1234567")])).await,
     );
+}
+
+#[tokio::test]
+async fn what_fields_hold_is_paid_for_out_of_the_memory_budget() {
+    let rules = Rules::default().settings("limits: { memory: 1MiB }");
+    let rule = format!("{PLAIN}accept: {{ form: {{ fields: 100, fields-size: 8MiB }} }}\n");
+    let stage = Stage::with(rules, &rule, []).await;
+    let value = "v".repeat(60_000);
+    let names: Vec<_> = (0..40).map(|number| format!("f{number}")).collect();
+    let fields: Vec<_> = names.iter().map(|name| (name.as_str(), value.as_str())).collect();
+    let answer = send(&stage, forms::form(&fields, "a.png", "image/png", b"x")).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (503, "overloaded"), "{answer:?}");
+    let few = send(&stage, forms::form(&fields[..4], "a.png", "image/png", b"x")).await;
+    assert_eq!(few.problem(), "unknown-parameter", "the memory was given back");
 }
 
 #[tokio::test]

@@ -48,6 +48,7 @@ fn every_byte_is_looked_at_three_times_at_most_in_every_flood_and_every_chunking
     }
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "counts of a test that cannot come near their ends")]
 fn scan(input: &str, chunk: usize) -> (usize, usize, usize) {
     let boundary = Boundary::parse(BOUNDARY).expect("a boundary");
     let mut scanner = DelimiterScanner::new(&boundary);

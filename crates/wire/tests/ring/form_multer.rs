@@ -38,6 +38,12 @@ fn ours(form: Form) -> Vec<Part> {
     fields.chain(file).collect()
 }
 
+/// Types without their parameters, which multer writes in its own way.
+fn with_essences(parts: Vec<Part>) -> Vec<Part> {
+    let essence = |kind: String| kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    parts.into_iter().map(|(name, filename, kind, content)| (name, filename, kind.map(essence), content)).collect()
+}
+
 proptest! {
     #![proptest_config(chunking::seeded(3000))]
 
@@ -71,7 +77,7 @@ proptest! {
                 let kind = kind.filter(|_| filename.is_some());
                 (name, filename, kind, content)
             }).collect();
-            prop_assert_eq!(ours(form), theirs);
+            prop_assert_eq!(with_essences(ours(form)), with_essences(theirs));
         }
     }
 }
