@@ -1,9 +1,9 @@
 //! Forms: what makes one malformed, and the size of the file in it.
 
-use harness::{Answer, content, forms};
+use harness::{Answer, Rules, content, forms};
 use http::Request;
 
-use crate::support::{PLAIN, Stage, post, stored};
+use crate::support::{PLAIN, Stage, eventually, post, stored};
 
 const OPEN: &str = "------tests-d41d8cd98f00b204\r\n";
 const FILE: &str = "Content-Disposition: form-data; name=\"file\"; filename=\"a.png\"\r\n\r\nx";
@@ -164,12 +164,71 @@ async fn quotes_in_a_filename_come_in_two_spellings_and_filename_star_alone_is_e
 }
 
 #[tokio::test]
-async fn a_form_that_is_put_is_a_file() {
+async fn a_form_that_is_put_is_a_file_which_no_upstream_must_take_for_a_form() {
     let stage = Stage::new(PLAIN, [stored()]).await;
     let body = forms::form(&[], "a.png", "image/png", b"x");
-    let request = Request::put("/files/form.txt").header("content-type", forms::content_type());
-    let answer = stage.send(request, body.clone()).await;
+    let put = |kind: &str| Request::put("/files/form.txt").header("content-type", kind);
+    let answer = stage.send(put("text/plain"), body.clone()).await;
     assert_eq!((answer.status, &answer.json()["file"]["size"]), (201, &body.len().into()));
+    // As the type of the request upstream it would make the file's bytes fields and files of their own.
+    stage.expect("type-refused.form-as-a-file", &stage.send(put(&forms::content_type()), body.clone()).await);
+    let other = stage.send(put("multipart/related; boundary=x"), body.clone()).await;
+    assert_eq!(other.problem(), "upstream-failed", "it is sent, and the script has run out: {other:?}");
+}
+
+#[tokio::test]
+async fn a_part_that_is_a_multipart_itself_is_refused_in_both_directions() {
+    let stage = Stage::new(&PLAIN.replace("body: file", "form: [ { file: file } ]"), []).await;
+    let request = Request::put("/files/a.png").header("content-type", "multipart/mixed; boundary=x");
+    stage.expect("type-refused.multipart-in-a-form", &stage.send(request, "x").await);
+    let nested =
+        format!("{OPEN}{}{CLOSE}", FILE.replace("\r\n\r\n", "\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"));
+    let answer = send(&stage, nested).await;
+    assert_eq!(answer.problem(), "malformed-form", "{answer:?}");
+    assert!(stage.peer.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_rule_says_how_much_a_form_may_hold_beside_its_file() {
+    let more = "params: { title: { max-bytes: 65536, required: false } }\naccept: { form: { fields: 2, field-size: 8B, fields-size: 20B } }\n";
+    let stage = Stage::plain(more, [stored()]).await;
+    let form = |fields: &[(&str, &str)]| forms::form(fields, "a.png", "image/png", b"x");
+    assert_eq!(send(&stage, form(&[("title", "12345678")])).await.status, 201);
+    stage.expect("malformed-form.field-too-long", &send(&stage, form(&[("title", "123456789")])).await);
+    stage.expect("malformed-form.too-many-fields", &send(&stage, form(&[("title", ""), ("a", ""), ("b", "")])).await);
+    stage.expect(
+        "malformed-form.fields-too-long",
+        &send(&stage, form(&[("title", "1234567"), ("other", "1234567")])).await,
+    );
+}
+
+#[tokio::test]
+async fn what_fields_hold_is_paid_for_out_of_the_memory_budget() {
+    let rules = Rules::default().settings("limits: { memory: 1MiB }");
+    let rule = format!("{PLAIN}accept: {{ form: {{ fields: 100, fields-size: 8MiB }} }}\n");
+    let stage = Stage::with(rules, &rule, []).await;
+    let value = "v".repeat(60_000);
+    let names: Vec<_> = (0..40).map(|number| format!("f{number}")).collect();
+    let fields: Vec<_> = names.iter().map(|name| (name.as_str(), value.as_str())).collect();
+    let answer = send(&stage, forms::form(&fields, "a.png", "image/png", b"x")).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (503, "overloaded"), "{answer:?}");
+    eventually("the memory of the fields", async || {
+        let text = stage.scrape().await;
+        let used = text.lines().find_map(|line| line.strip_prefix("tidegate_buffer_bytes "))?.parse::<f64>().ok()?;
+        (used < 600_000.0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_content_types_are_refused_whichever_is_the_form() {
+    let stage = Stage::new(PLAIN, []).await;
+    let body = forms::form(&[], "a.png", "image/png", b"x");
+    let other = "multipart/form-data; boundary=other";
+    for kinds in [[forms::content_type(), other.to_owned()], [other.to_owned(), forms::content_type()]] {
+        let request = kinds.iter().fold(post(), |request, kind| request.header("content-type", kind));
+        assert_eq!(stage.send(request, body.clone()).await.problem(), "malformed-request");
+    }
 }
 
 #[tokio::test]

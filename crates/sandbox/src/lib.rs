@@ -9,6 +9,7 @@
 //! that answers from a script.
 
 pub mod peer;
+pub mod reading;
 pub mod sigv4;
 
 mod clock;

@@ -14,7 +14,7 @@ use crate::text::{is_token, is_value_byte};
 pub enum Context {
     /// On a request or answer: `filename*` wins over `filename`, which is a fallback for old software.
     Http,
-    /// On a part of a form: `%22` and `\"` mean a quote, the two names must agree.
+    /// On a part of a form: `%22` and `\"` mean a quote, `%0D` and `%0A` a line break, the two names must agree.
     FormPart,
 }
 
@@ -41,6 +41,15 @@ pub enum DispositionError {
     /// RFC 2231's `filename*0`, which hardly anything reads in the same way.
     #[error("`Content-Disposition` has the continued parameter `{0}`")]
     Continuation(String),
+    /// `name*`, which RFC 7578 does not know; a parser that does would read another name.
+    #[error("`Content-Disposition` of a form part has the parameter `name*`")]
+    ExtendedName,
+    /// A single quote or percent sign outside of double quotes: PHP takes the one for a quote, Werkzeug the other for an escape.
+    #[error("`Content-Disposition` of a form part has `{0}` outside of double quotes")]
+    Unquoted(char),
+    /// A backslash in the name of a part, an escape to some parsers and itself to others.
+    #[error("the name of a form part has a backslash")]
+    Backslash,
     /// `filename*` is not `charset'language'percent-encoded` in UTF-8 or ISO-8859-1 (RFC 8187 section 3.2).
     #[error("`filename*` in `Content-Disposition` is malformed")]
     ExtValue,
@@ -68,7 +77,7 @@ pub fn parse(value: &[u8], context: Context) -> Result<Disposition, DispositionE
     if !is_token(kind) {
         return Err(DispositionError::Malformed);
     }
-    refuse_ambiguous(&parameters)?;
+    refuse_ambiguous(&parameters, context)?;
     Ok(Disposition {
         kind: String::from_utf8_lossy(kind).to_ascii_lowercase(),
         name: plain(&parameters, "name", context)?,
@@ -97,7 +106,7 @@ const NOT_ATTR_CHAR: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-fn refuse_ambiguous(parameters: &[Parameter]) -> Result<(), DispositionError> {
+fn refuse_ambiguous(parameters: &[Parameter], context: Context) -> Result<(), DispositionError> {
     for (index, parameter) in parameters.iter().enumerate() {
         let is_continued = |name: &str| {
             let rest = parameter.name.strip_prefix(name).and_then(|rest| rest.strip_prefix('*'));
@@ -109,6 +118,25 @@ fn refuse_ambiguous(parameters: &[Parameter]) -> Result<(), DispositionError> {
         if parameters.iter().take(index).any(|earlier| earlier.name == parameter.name) {
             return Err(DispositionError::Duplicate(parameter.name.clone()));
         }
+        if context == Context::FormPart {
+            refuse_in_form(parameter)?;
+        }
+    }
+    Ok(())
+}
+
+fn refuse_in_form(parameter: &Parameter) -> Result<(), DispositionError> {
+    if parameter.name == "name*" {
+        return Err(DispositionError::ExtendedName);
+    }
+    let is_extended = parameter.name.ends_with('*');
+    if !parameter.is_quoted && !is_extended {
+        let odd = parameter.value.iter().copied().find(|byte| matches!(byte, b'\'' | b'%'));
+        return odd.map_or(Ok(()), |byte| Err(DispositionError::Unquoted(char::from(byte))));
+    }
+    // In a file name it is a separator of paths, and refused where names are checked.
+    if parameter.name == "name" && parameter.value.contains(&b'\\') {
+        return Err(DispositionError::Backslash);
     }
     Ok(())
 }
@@ -122,9 +150,31 @@ fn plain(parameters: &[Parameter], name: &str, context: Context) -> Result<Optio
     let value = parameter.checked_value().ok_or(DispositionError::Malformed)?;
     let text = std::str::from_utf8(value).map_err(|_| DispositionError::NotUtf8(name.to_owned()))?;
     Ok(Some(match context {
-        Context::FormPart if parameter.is_quoted => text.replace("%22", "\""),
+        Context::FormPart if parameter.is_quoted => unescaped(text),
         Context::FormPart | Context::Http => text.to_owned(),
     }))
+}
+
+/// Takes back what browsers escape (WHATWG HTML, "multipart/form-data encoding algorithm"), once: `%2522` is `%2522`. What they
+/// do not escape is as ambiguous there as here: a file that is really called `a%22.txt` comes as `a".txt`.
+fn unescaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut pieces = text.split('%');
+    plain.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let (escape, rest) = piece.split_at_checked(2).unwrap_or((piece, ""));
+        match escape {
+            "22" => plain.push('"'),
+            "0D" | "0d" => plain.push('\r'),
+            "0A" | "0a" => plain.push('\n'),
+            other => {
+                plain.push('%');
+                plain.push_str(other);
+            }
+        }
+        plain.push_str(rest);
+    }
+    plain
 }
 
 fn filename(parameters: &[Parameter], context: Context) -> Result<Option<String>, DispositionError> {

@@ -13,6 +13,7 @@ pub mod transform;
 
 pub mod digest;
 pub mod disposition;
+pub mod media_type;
 
 pub mod fields;
 pub mod form;

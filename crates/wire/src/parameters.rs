@@ -2,6 +2,9 @@
 
 use crate::text::{is_token, is_value_byte, trim_ows};
 
+/// Parameters of one field. Nobody writes more than five, and each is compared with all others to find one given twice.
+pub(crate) const MAX_PARAMETERS: usize = 16;
+
 /// What a backslash in a quoted value means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quoting {
@@ -28,8 +31,8 @@ impl Parameter {
     }
 }
 
-/// Splits a field value into what stands before the first `;` and its parameters; `None` when it is malformed. Empty
-/// parameters (`;;`, a final `;`) are skipped.
+/// Splits a field value into what stands before the first `;` and its parameters; `None` when it is malformed or has more
+/// than [`MAX_PARAMETERS`]. Empty parameters (`;;`, a final `;`) are skipped, but not in a form, where busboy drops such a part.
 pub(crate) fn parse(field: &[u8], quoting: Quoting) -> Option<(&[u8], Vec<Parameter>)> {
     let end = memchr::memchr(b';', field).unwrap_or(field.len());
     let (head, mut rest) = field.split_at_checked(end)?;
@@ -37,10 +40,16 @@ pub(crate) fn parse(field: &[u8], quoting: Quoting) -> Option<(&[u8], Vec<Parame
     while let Some(after) = rest.strip_prefix(b";") {
         let after = trim_ows(after);
         if after.is_empty() || after.starts_with(b";") {
+            if quoting == Quoting::Form {
+                return None;
+            }
             rest = after;
             continue;
         }
         let (parameter, after) = one(after, quoting)?;
+        if parameters.len() == MAX_PARAMETERS {
+            return None;
+        }
         parameters.push(parameter);
         rest = trim_ows(after);
     }

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::future::poll_fn;
 
+use rules::config::FormRules;
 use rules::failure::{Failure, Problem};
 use rules::run::TransferTrouble;
 use wire::form::{FilePart, FormError, FormEvent, FormLimits, FormParser, Trailing};
@@ -38,8 +39,14 @@ pub(crate) enum FormTrouble {
 ///
 /// # Errors
 /// `malformed-form` for a boundary that is missing, doubled or malformed.
-pub(crate) fn parser(content_type: &str) -> Result<FormParser, Failure> {
-    FormParser::new(content_type, FormLimits::default()).map_err(|error| malformed(&error))
+pub(crate) fn parser(content_type: &str, rules: &FormRules) -> Result<FormParser, Failure> {
+    let limits = FormLimits {
+        fields: rules.fields,
+        field_value: rules.field_size,
+        total_field_bytes: rules.fields_size,
+        ..FormLimits::default()
+    };
+    FormParser::new(content_type, limits).map_err(|error| malformed(&error))
 }
 
 /// Reads the fields and the head of the file's part.
@@ -53,15 +60,17 @@ pub(crate) async fn open<'a>(
     memory: &UploadMemory,
 ) -> Result<OpenedForm<'a>, FormTrouble> {
     let mut fields = Vec::new();
+    let mut paid = 0_usize;
     let part = loop {
-        match parser.next_event().map_err(|error| FormTrouble::Refused(malformed(&error)))? {
-            Some(FormEvent::Field { name, value, .. }) => {
-                if !memory.grow(name.len().saturating_add(value.len())) {
-                    let detail = "no memory is left for the fields of this form";
-                    return Err(FormTrouble::Refused(Failure::new(Problem::Overloaded, detail)));
-                }
-                fields.push((name, value));
-            }
+        let event = parser.next_event().map_err(|error| FormTrouble::Refused(malformed(&error)))?;
+        // Paid for while it is collected, and not only once it is complete.
+        if !memory.grow(parser.field_bytes().saturating_sub(paid)) {
+            let detail = "no memory is left for the fields of this form";
+            return Err(FormTrouble::Refused(Failure::new(Problem::Overloaded, detail)));
+        }
+        paid = parser.field_bytes();
+        match event {
+            Some(FormEvent::Field { name, value, .. }) => fields.push((name, value)),
             Some(FormEvent::FileStart(part)) => break part,
             Some(FormEvent::End) => return Err(FormTrouble::Refused(no_file())),
             Some(_) => {}

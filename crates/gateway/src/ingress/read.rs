@@ -98,7 +98,9 @@ async fn read_form<'a>(
         let detail = "a form names its file in the file's part: `filename` is no parameter";
         return Err(Failure::new(Problem::InvalidParameter, detail));
     }
-    let parser = form::parser(content_type)?;
+    // A proxy that took another of two fields would see another form.
+    head::content_type(&request.headers)?;
+    let parser = form::parser(content_type, &origin.route.accept.form)?;
     let opened = form::open(parser, body, sizes, memory).await.map_err(|trouble| match trouble {
         FormTrouble::Refused(failure) => failure,
         FormTrouble::Unreadable(trouble) => Failure::before_transfer(&origin.route, trouble),

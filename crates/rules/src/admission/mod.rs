@@ -67,6 +67,9 @@ pub fn admit(route: &Arc<Route>, offer: Offer) -> Result<Admission, Failure> {
     let declared = offer.declared_type.as_deref().map(str::trim).filter(|declared| !declared.is_empty());
     let declared = declared.unwrap_or(UNKNOWN_TYPE).to_owned();
     let media_type = MediaType::parse(&declared)?;
+    if let Some(transfer) = route.steps.get(route.transfer) {
+        types::check_parts(&transfer.request, &media_type)?;
+    }
     let name = match &offer.name {
         Some(name) => name.clone(),
         None => names::unnamed(&media_type)?,

@@ -5,8 +5,8 @@ use wire::digest::{Algorithm, DigestSet};
 
 use super::*;
 use crate::config::{
-    Accept, Environment, ExtensionRules, NameRules, Need, Needs, Param, ParamKind, PathPattern, SizeLimits, Tree,
-    TypePattern, TypeRules,
+    Accept, Environment, ExtensionRules, FormRules, NameRules, Need, Needs, Param, ParamKind, PathPattern, SizeLimits,
+    Tree, TypePattern, TypeRules,
 };
 use crate::plan::plan;
 
@@ -23,6 +23,7 @@ fn route() -> Route {
             types: TypeRules::default(),
             extensions: ExtensionRules::default(),
             name: NameRules { max_bytes: 255, pattern: None },
+            form: FormRules::default(),
         },
         cors: None,
         targets: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::{TypePattern, TypeRules};
+use crate::config::{Body, RequestRule, TypePattern, TypeRules};
 use crate::failure::{Failure, Problem};
 
 /// The type and subtype of a media type, in lower case.
@@ -13,22 +13,14 @@ pub(super) struct MediaType {
 }
 
 impl MediaType {
-    /// Parses `type/subtype` and leaves parameters aside (RFC 9110, 8.3.1).
+    /// Parses `type/subtype`; parameters must be well-formed and are left aside (RFC 9110, 8.3.1).
     pub(super) fn parse(text: &str) -> Result<Self, Failure> {
-        let malformed = || Failure::new(Problem::MalformedRequest, "the Content-Type of the file is no media type");
-        if text.chars().any(char::is_control) {
-            return Err(malformed());
-        }
-        let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        let (kind, subtype) = essence.split_once('/').ok_or_else(malformed)?;
-        let is_token = |text: &str| {
-            !text.is_empty()
-                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-        };
-        if !is_token(kind) || !is_token(subtype) || kind == "*" || subtype == "*" {
-            return Err(malformed());
-        }
-        Ok(Self { kind: kind.to_owned(), subtype: subtype.to_owned() })
+        let parsed =
+            wire::media_type::MediaType::parse(text).filter(|found| found.kind() != "*" && found.subtype() != "*");
+        let parsed = parsed.ok_or_else(|| {
+            Failure::new(Problem::MalformedRequest, "the Content-Type of the file is no well-formed media type")
+        })?;
+        Ok(Self { kind: parsed.kind().to_owned(), subtype: parsed.subtype().to_owned() })
     }
 
     pub(super) fn essence(&self) -> String {
@@ -45,6 +37,19 @@ impl fmt::Display for MediaType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.kind, self.subtype)
     }
+}
+
+/// A file must not be of a type that would make the upstream read it as several parts: inside of a form any `multipart/*`,
+/// which some parsers descend into, and as a whole body `multipart/form-data`. The upstream would then see names, fields and
+/// files that nothing here has looked at.
+pub(super) fn check_parts(transfer: &RequestRule, media_type: &MediaType) -> Result<(), Failure> {
+    let is_read_as_parts = media_type.kind == "multipart"
+        && match &transfer.body {
+            Body::Form(_) => true,
+            Body::File => media_type.subtype == "form-data",
+            Body::None | Body::Json(_) | Body::Urlencoded(_) | Body::Text(_) => false,
+        };
+    if is_read_as_parts { Err(refused(media_type)) } else { Ok(()) }
 }
 
 pub(super) fn check(rules: &TypeRules, media_type: &MediaType) -> Result<(), Failure> {

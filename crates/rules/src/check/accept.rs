@@ -4,10 +4,10 @@ use regex::Regex;
 
 use super::fields::Fields;
 use super::structure::report;
-use crate::config::{Accept, Detect, ExtensionRules, NameRules, SizeLimits, TypePattern, TypeRules};
+use crate::config::{Accept, Detect, ExtensionRules, FormRules, NameRules, SizeLimits, TypePattern, TypeRules};
 use crate::diagnostics::Problems;
 use crate::schema::Complaint;
-use crate::schema::table::accept::{ACCEPT, EXTENSIONS, NAMES, SIZES, TYPES};
+use crate::schema::table::accept::{ACCEPT, EXTENSIONS, FORMS, NAMES, SIZES, TYPES};
 use crate::schema::values::{boolean, integer, media_range, parse_size};
 use crate::source::Node;
 
@@ -18,7 +18,8 @@ pub(super) fn read(node: Option<&Node>, text: &str, problems: &mut Problems) -> 
     let types = types(accept.object("types", &TYPES), problems);
     let extensions = extensions(accept.object("extensions", &EXTENSIONS), problems);
     let name = names(accept.object("name", &NAMES), text, problems);
-    Some(Accept { size: size?, types: types?, extensions: extensions?, name: name? })
+    let form = forms(accept.object("form", &FORMS), problems);
+    Some(Accept { size: size?, types: types?, extensions: extensions?, name: name?, form: form? })
 }
 
 fn sizes(fields: Fields<'_>, problems: &mut Problems) -> Option<SizeLimits> {
@@ -111,6 +112,36 @@ fn names(fields: Fields<'_>, text: &str, problems: &mut Problems) -> Option<Name
     let max_bytes = fields.read("max-bytes", |text| integer(text, 1, 255))?;
     let pattern = pattern.map_or(Some(None), |pattern| pattern.map(Some))?;
     Some(NameRules { max_bytes: usize::try_from(max_bytes).ok()?, pattern })
+}
+
+/// Longest value of one field: as long as a parameter can be. More is a file.
+const MAX_FIELD_SIZE: u64 = 64 << 10;
+
+/// Most that the fields of one form may take: they are held until the upload ends.
+const MAX_FIELDS_SIZE: u64 = 16 << 20;
+
+fn forms(fields: Fields<'_>, problems: &mut Problems) -> Option<FormRules> {
+    let field_size = fields.read("field-size", parse_size)?;
+    let fields_size = fields.read("fields-size", parse_size)?;
+    if let (true, Some(node)) = (field_size > MAX_FIELD_SIZE, fields.get("field-size")) {
+        problems
+            .error(node.span, "`field-size` is out of range")
+            .hint("write a size up to `64KiB`: no parameter is longer, and what is larger is a file");
+    }
+    if let (true, Some(node)) = (fields_size > MAX_FIELDS_SIZE, fields.get("fields-size")) {
+        problems.error(node.span, "`fields-size` is out of range").hint("write a size up to `16MiB`");
+    }
+    if let (true, Some(node)) = (field_size > fields_size, fields.get("field-size").or(fields.get("fields-size"))) {
+        problems
+            .error(node.span, "one field may be larger than all of them together")
+            .hint("make `fields-size` at least as large as `field-size`");
+    }
+    let count = fields.read("fields", |text| integer(text, 0, 1_000))?;
+    Some(FormRules {
+        fields: usize::try_from(count).ok()?,
+        field_size: usize::try_from(field_size).ok()?,
+        fields_size: usize::try_from(fields_size).ok()?,
+    })
 }
 
 /// Compiles a pattern, `wrap`ped once it was found to be good.

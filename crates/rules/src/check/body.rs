@@ -5,7 +5,7 @@ use super::names::Time;
 use super::rule::RuleCheck;
 use super::tree::Streams;
 use crate::config::{Body, FormItem};
-use crate::expr::Template;
+use crate::expr::{Piece, Reference, Template};
 use crate::schema::table::body::FIELDS;
 use crate::schema::values::boolean;
 use crate::source::{Entry, Node, Span, Value};
@@ -26,7 +26,9 @@ impl RuleCheck<'_> {
             return Some(Body::Urlencoded(self.pairs(node.get("urlencoded"), time)));
         }
         if let Some(text) = node.get("text") {
-            return self.template(text, time).map(Body::Text);
+            let template = self.template(text, time)?;
+            self.text(text, &template);
+            return Some(Body::Text(template));
         }
         match node.get("body") {
             Some(body) => match body.text()? {
@@ -34,6 +36,25 @@ impl RuleCheck<'_> {
                 _ => Some(Body::None),
             },
             None => Some(Body::None),
+        }
+    }
+
+    /// In every other body the place tells how a value is encoded. A text has no places, so each value that callers choose freely
+    /// must say how: bare in XML or GraphQL, it would write elements or arguments of its own.
+    fn text(&mut self, node: &Node, template: &Template) {
+        for piece in template.pieces() {
+            let Piece::Expression(expression) = piece else { continue };
+            let Some(name) = free_value(&expression.references()) else { continue };
+            let last = expression.source().rsplit_once('|').map(|(_, filter)| filter.trim());
+            let last = last.map(|filter| filter.split('(').next().unwrap_or_default().trim());
+            if last.is_none_or(|filter| !ENCODERS.contains(&filter)) {
+                self.problems
+                    .error(node.span, format!("`{name}` stands bare in a text, where callers could write more than a value"))
+                    .hint(format!(
+                        "end its expression in a filter that fits the text: `${{ {name} | xml }}`, `| json` or `| urlencode`; \
+                         `| string` if the text is for people and has no syntax"
+                    ));
+            }
         }
     }
 
@@ -84,6 +105,23 @@ impl RuleCheck<'_> {
             rename.iter().filter_map(|entry| Some((entry.key.clone(), entry.value.text()?.to_owned()))).collect();
         Some(FormItem::Fields { from, rename, drop, keep, drop_empty: fields.read("drop-empty", boolean)? })
     }
+}
+
+/// Filters after which a value has no syntax of its own in some kind of text, and `string`, by which an author says that the text
+/// has none.
+const ENCODERS: [&str; 10] =
+    ["b64", "hex", "http_date", "iso8601", "json", "rfc5987", "string", "tus_metadata", "urlencode", "xml"];
+
+/// The first of the values that callers choose freely.
+fn free_value(references: &[Reference]) -> Option<String> {
+    let is_free = |reference: &&Reference| {
+        let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
+        matches!(
+            path.as_slice(),
+            ["params" | "path", ..] | ["file", "name" | "stem" | "extension" | "type"] | ["upload", "idempotency_key"]
+        )
+    };
+    references.iter().find(is_free).map(|reference| reference.path.join("."))
 }
 
 /// Where a step's body holds the file, if it does.

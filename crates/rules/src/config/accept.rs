@@ -13,6 +13,8 @@ pub struct Accept {
     pub extensions: ExtensionRules,
     /// File names.
     pub name: NameRules,
+    /// What a form may hold beside its file.
+    pub form: FormRules,
 }
 
 /// Bounds on the size in bytes, inclusive.
@@ -76,4 +78,22 @@ pub struct NameRules {
     pub max_bytes: usize,
     /// Must match somewhere in the name (anchor it to match the whole).
     pub pattern: Option<Regex>,
+}
+
+/// What a form may hold beside its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FormRules {
+    /// Text fields.
+    pub fields: usize,
+    /// Bytes of one field's value.
+    pub field_size: usize,
+    /// Bytes of all fields together, names included.
+    pub fields_size: usize,
+}
+
+impl Default for FormRules {
+    fn default() -> Self {
+        let limits = wire::form::FormLimits::default();
+        Self { fields: limits.fields, field_size: limits.field_value, fields_size: limits.total_field_bytes }
+    }
 }

@@ -28,6 +28,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("json", json);
     environment.add_filter("urlencode", urlencode);
     environment.add_filter("rfc5987", rfc5987);
+    environment.add_filter("xml", xml);
     environment.add_filter("unquote", |text: &str| unquote(text).to_owned());
     environment.add_filter("split", split);
     environment.add_filter("regex", regex_group);
@@ -92,6 +93,30 @@ fn urlencode(value: Value) -> Result<String, Error> {
 #[expect(clippy::needless_pass_by_value, reason = "a filter takes its arguments by value")]
 fn rfc5987(text: Value) -> Result<String, Error> {
     Ok(format!("UTF-8''{}", utf8_percent_encode(&scalar(&text)?, ATTR_CHAR)))
+}
+
+/// For element text and for attributes in either kind of quotes. What XML 1.0 cannot hold at all (section 2.2) is an error, as
+/// a receiver would refuse the whole document for it.
+#[expect(clippy::needless_pass_by_value, reason = "a filter takes its arguments by value")]
+fn xml(text: Value) -> Result<String, Error> {
+    let text = scalar(&text)?;
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            // As they stand, a parser would turn them into spaces or line feeds.
+            '\t' | '\n' | '\r' => escaped.push_str(&format!("&#{};", u32::from(c))),
+            '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
+                return Err(Error::new(ErrorKind::BadEscape, "`xml` got a character that XML cannot hold"));
+            }
+            c => escaped.push(c),
+        }
+    }
+    Ok(escaped)
 }
 
 fn unquote(text: &str) -> &str {

@@ -89,6 +89,8 @@ pub struct EvalError {
     pub message: String,
     /// The step whose answer the expression hangs on: the fault is the upstream's.
     pub answer_of: Option<String>,
+    /// The caller's value that cannot be escaped for its place, such as `params.title`.
+    pub misfit: Option<String>,
 }
 
 impl Template {
@@ -208,7 +210,9 @@ impl Piece {
                     value.ok_or_else(|| expression.error(facts, "`omit` cannot stand inside text".to_owned()))?;
                 expression.text_of(&value)
             }
-            Self::Stream(_) => Err(EvalError { message: "the file cannot stream here".to_owned(), answer_of: None }),
+            Self::Stream(_) => {
+                Err(EvalError { message: "the file cannot stream here".to_owned(), answer_of: None, misfit: None })
+            }
         }
     }
 }
@@ -256,6 +260,11 @@ impl Expression {
         &self.source
     }
 
+    /// The names that it uses, their offsets counted from its own beginning.
+    pub(crate) fn references(&self) -> Vec<Reference> {
+        self.chains.iter().map(|chain| chain.reference(0)).collect()
+    }
+
     /// The caller's value that this hangs on, such as `params.title`, if any: a parameter or a part of the request's path.
     pub(crate) fn client_value(&self) -> Option<String> {
         self.chains.iter().find_map(|chain| match chain.path.as_slice() {
@@ -266,6 +275,13 @@ impl Expression {
         })
     }
 
+    /// What it says of the file, such as `file.name`, if anything.
+    fn of_file(&self) -> Option<String> {
+        let reference =
+            self.references().into_iter().find(|reference| reference.path.first().is_some_and(|root| root == "file"));
+        reference.map(|reference| reference.path.join("."))
+    }
+
     /// The typed value; `Ok(None)` means `omit`.
     ///
     /// # Errors
@@ -273,7 +289,12 @@ impl Expression {
     pub fn eval(&self, facts: &Facts) -> Result<Option<Value>, EvalError> {
         let values = self.chains.iter().enumerate().map(|(index, chain)| (variable(index), facts.lookup(&chain.path)));
         let result = self.compiled.eval(Value::from_pairs(values));
-        let value = result.map_err(|error| self.error(facts, self.describe(&error)))?;
+        let value = result.map_err(|error| {
+            let misfit = (error.kind() == ErrorKind::BadEscape)
+                .then(|| self.client_value().or_else(|| self.of_file()))
+                .flatten();
+            EvalError { misfit, ..self.error(facts, self.describe(&error)) }
+        })?;
         if engine::is_omit(&value) {
             return Ok(None);
         }
@@ -290,6 +311,7 @@ impl Expression {
         to_text(value).map_err(|what| EvalError {
             message: format!("`{}` is {what}, which cannot stand in text", self.source),
             answer_of: self.step(None),
+            misfit: None,
         })
     }
 
@@ -304,7 +326,7 @@ impl Expression {
     }
 
     fn error(&self, facts: &Facts, message: String) -> EvalError {
-        EvalError { message, answer_of: self.step(Some(facts)) }
+        EvalError { message, answer_of: self.step(Some(facts)), misfit: None }
     }
 
     /// The step to blame: one whose look-up is undefined before any other.

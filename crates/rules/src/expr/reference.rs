@@ -100,6 +100,7 @@ pub const FILTERS: &[(&str, &str, (&str, &str))] = &[
         "a text percent-encoded as one URL component (RFC 3986), or a map as a query",
         ("'a b/c' | urlencode", "\"a%20b%2Fc\""),
     ),
+    ("xml", "a text for element content or an attribute of XML", ("'<a>' | xml", "\"&lt;a&gt;\"")),
     ("zip", "two lists as a list of pairs", ("[1] | zip([2])", "[[1,2]]")),
 ];
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use wire::envelope::{Encoding, Envelope};
-use wire::form::{Boundary, FormWriter};
+use wire::form::{Boundary, FormWriteError, FormWriter, is_multipart, is_safe_name};
 
 use super::Facts;
 use super::request::{Builder, learned_pairs};
@@ -197,19 +197,18 @@ fn form(builder: Builder<'_>, step: &str, items: &[FormItem]) -> Result<BuiltBod
     let boundary = Boundary::from_random(builder.seed.bytes(&format!("boundary of {step}")));
     let mut writer = FormWriter::new(boundary);
     let mut has_file = false;
-    let odd = |_| Unbuildable::Answer("a content type in the form has control characters".to_owned());
     for part in &parts {
         writer = match part {
             Part::Field { name, value, content_type } => {
-                writer.field(name, content_type.as_deref(), value.as_bytes()).map_err(odd)?
+                writer.field(name, content_type.as_deref(), value.as_bytes()).map_err(unwritable)?
             }
             Part::File { part, filename, content_type } => {
                 has_file = true;
-                writer.file(part, filename.as_deref(), content_type.as_deref()).map_err(odd)?
+                writer.file(part, filename.as_deref(), content_type.as_deref()).map_err(unwritable)?
             }
         };
     }
-    let internal = |error: wire::form::FormWriteError| Unbuildable::Internal(error.to_string());
+    let internal = |error: FormWriteError| Unbuildable::Internal(error.to_string());
     let (content_type, payload) = if has_file {
         let body = writer.finish().map_err(internal)?;
         (body.content_type, Payload::File(body.envelope))
@@ -221,14 +220,11 @@ fn form(builder: Builder<'_>, step: &str, items: &[FormItem]) -> Result<BuiltBod
 }
 
 fn form_item(item: &FormItem, facts: &Facts, parts: &mut Vec<Part>) -> Result<(), Unbuildable> {
-    let text = |template: &Option<Template>| match template {
-        Some(template) => Ok::<_, Unbuildable>(Some(template.eval_text(facts)?)),
-        None => Ok(None),
-    };
     match item {
         FormItem::Field { name, value, content_type } => {
-            let (Some(name), Some(value)) = (name.eval_text(facts)?, value.eval_text(facts)?) else { return Ok(()) };
-            parts.push(Part::Field { name, value, content_type: text(content_type)?.flatten() });
+            let (Some(name), Some(value)) = (part_name(name, facts)?, value.eval_text(facts)?) else { return Ok(()) };
+            let content_type = content_type.as_ref().map(|template| part_type(template, facts)).transpose()?.flatten();
+            parts.push(Part::Field { name, value, content_type });
         }
         FormItem::Fields { from, rename, drop, keep, drop_empty } => {
             for (name, value) in learned_pairs(from, facts)? {
@@ -243,14 +239,49 @@ fn form_item(item: &FormItem, facts: &Facts, parts: &mut Vec<Part>) -> Result<()
         FormItem::File { part, filename, content_type } => {
             let file = facts.file.as_ref().ok_or_else(|| Unbuildable::Internal("there is no file".to_owned()))?;
             // Written as `omit`: none at all. Not written: the upload's.
-            let filename = text(filename)?.unwrap_or_else(|| Some(file.name.as_str().to_owned()));
-            let content_type = text(content_type)?.unwrap_or_else(|| Some(file.content_type.clone()));
-            let part =
-                part.eval_text(facts)?.ok_or_else(|| Unbuildable::Internal("the file part has no name".to_owned()))?;
+            let filename = filename.as_ref().map(|template| part_name(template, facts)).transpose()?;
+            let filename = filename.unwrap_or_else(|| Some(file.name.as_str().to_owned()));
+            let content_type = content_type.as_ref().map(|template| part_type(template, facts)).transpose()?;
+            let content_type = content_type.unwrap_or_else(|| Some(file.content_type.clone()));
+            let part = part_name(part, facts)?;
+            let part = part.ok_or_else(|| Unbuildable::Internal("the file part has no name".to_owned()))?;
             parts.push(Part::File { part, filename, content_type });
         }
     }
     Ok(())
+}
+
+/// A name in the form; none: `omit`.
+fn part_name(template: &Template, facts: &Facts) -> Result<Option<String>, Unbuildable> {
+    let name = template.eval_text(facts)?;
+    if name.as_deref().is_none_or(is_safe_name) {
+        return Ok(name);
+    }
+    let what = "has a backslash or a control character, which no name in a form may have";
+    Err(Unbuildable::misplaced(template.pieces(), what))
+}
+
+/// The type of a part; none: `omit`.
+fn part_type(template: &Template, facts: &Facts) -> Result<Option<String>, Unbuildable> {
+    let media_type = template.eval_text(facts)?;
+    let what = match media_type.as_deref() {
+        Some(text) if text.chars().any(char::is_control) => "has control characters, which no type may have",
+        Some(text) if is_multipart(text) => "is a multipart, which no part of a form may be",
+        Some(_) | None => return Ok(media_type),
+    };
+    Err(Unbuildable::misplaced(template.pieces(), what))
+}
+
+/// What the writer still refuses came from an answer: all else was checked where it was evaluated.
+fn unwritable(error: FormWriteError) -> Unbuildable {
+    match error {
+        FormWriteError::ControlInContentType | FormWriteError::UnsafeName | FormWriteError::Nested => {
+            Unbuildable::Answer(error.to_string())
+        }
+        FormWriteError::SecondFile | FormWriteError::NoFile | FormWriteError::UnexpectedFile => {
+            Unbuildable::Internal(error.to_string())
+        }
+    }
 }
 
 fn check_policy(builder: Builder<'_>, parts: &[Part]) -> Result<(), Unbuildable> {

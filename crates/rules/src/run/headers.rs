@@ -133,5 +133,6 @@ fn plain(name: &str, text: &str) -> Result<HeaderText, Unbuildable> {
 
 fn header_text(text: &str) -> Option<HeaderText> {
     let fits = !text.chars().any(|c| c.is_control() && c != '\t');
-    fits.then(|| HeaderText::Plain(text.trim().to_owned()))
+    // Only what a receiver cuts as well (RFC 9110, 5.5): another white space is a part of the value.
+    fits.then(|| HeaderText::Plain(text.trim_matches([' ', '\t']).to_owned()))
 }

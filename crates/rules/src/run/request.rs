@@ -145,6 +145,8 @@ impl Builder<'_> {
 
     /// Expressions before the first `?` become one segment (or a part of one), those after it one value.
     fn by_place(self, pieces: &[Piece], mut url: String) -> Result<String, Unbuildable> {
+        // A learned URL's own path is its origin's business.
+        let begin = url.rfind('/').unwrap_or_default();
         for piece in pieces {
             match piece {
                 Piece::Text(text) => url.push_str(text),
@@ -160,8 +162,20 @@ impl Builder<'_> {
                 }
             }
         }
+        // Values that are harmless alone can make a dotted segment together, or with the text around them.
+        let path = url.get(begin..).unwrap_or_default().split('?').next().unwrap_or_default();
+        if pieces.iter().any(|piece| matches!(piece, Piece::Expression(_))) && path.split('/').any(is_dotted) {
+            let what = "makes a segment of dots, which no URL's path may have";
+            return Err(Unbuildable::misplaced(pieces, what));
+        }
         Ok(url)
     }
+}
+
+/// What a server takes for this folder or the one above (RFC 3986, 5.2.4), percent-encoded or not.
+fn is_dotted(segment: &str) -> bool {
+    let plain = segment.to_ascii_lowercase().replace("%2e", ".");
+    matches!(plain.as_str(), "." | "..")
 }
 
 fn component(text: &str) -> String {

@@ -29,7 +29,12 @@ pub(super) enum Unbuildable {
 
 impl From<EvalError> for Unbuildable {
     fn from(error: EvalError) -> Self {
-        Self::Expression(error)
+        match &error.misfit {
+            Some(name) if error.answer_of.is_none() => {
+                Self::Client { name: name.clone(), what: "has a character that its place cannot hold".to_owned() }
+            }
+            _ => Self::Expression(error),
+        }
     }
 }
 
@@ -46,7 +51,7 @@ impl Unbuildable {
         let answer_of = expressions().find_map(Expression::answer_of);
         match expressions().find_map(Expression::client_value) {
             Some(name) if answer_of.is_none() => Self::Client { name, what: what.to_owned() },
-            _ => Self::Expression(EvalError { message: format!("a value {what}"), answer_of }),
+            _ => Self::Expression(EvalError { message: format!("a value {what}"), answer_of, misfit: None }),
         }
     }
 
@@ -56,7 +61,7 @@ impl Unbuildable {
             Piece::Expression(expression) => expression.answer_in(facts),
             Piece::Text(_) | Piece::Stream(_) => None,
         });
-        Self::Expression(EvalError { message: what.to_owned(), answer_of })
+        Self::Expression(EvalError { message: what.to_owned(), answer_of, misfit: None })
     }
 
     /// The failure of the step that would have been sent.

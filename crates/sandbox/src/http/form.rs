@@ -165,6 +165,44 @@ impl<'b, 'c> FormReader<'b, 'c> {
     }
 }
 
+/// A part of a form that was read whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WholePart {
+    /// The field's name; `%22`, `%0D` and `%0A` stay as sent.
+    pub name: String,
+    /// The file name, when the part has one.
+    pub filename: Option<String>,
+    /// The part's own type.
+    pub content_type: Option<String>,
+    /// The content.
+    pub content: Vec<u8>,
+}
+
+/// Reads a form that is in memory, as strictly as one that streams.
+pub(crate) fn read_form(content_type: &str, body: &[u8]) -> Option<Vec<WholePart>> {
+    let (kind, found) = parameters(content_type)?;
+    let boundaries: Vec<_> = found.iter().filter(|(name, _)| name.eq_ignore_ascii_case("boundary")).collect();
+    let [(_, boundary)] = boundaries.as_slice() else { return None };
+    if !kind.eq_ignore_ascii_case("multipart/form-data") || !(1..=BOUNDARY_LIMIT).contains(&boundary.len()) {
+        return None;
+    }
+    let delimiter = format!("\r\n--{boundary}").into_bytes();
+    let mut rest = body.strip_prefix(delimiter.get(2..)?)?;
+    let mut parts = Vec::new();
+    loop {
+        if let Some(after) = rest.strip_prefix(b"--") {
+            return matches!(after, b"" | b"\r\n").then_some(parts);
+        }
+        rest = rest.strip_prefix(b"\r\n")?;
+        let (head, after) = rest.split_at_checked(memmem::find(rest, b"\r\n\r\n")?)?;
+        let after = after.strip_prefix(b"\r\n\r\n")?;
+        let (content, after) = after.split_at_checked(memmem::find(after, &delimiter)?)?;
+        let PartHead { name, filename, content_type } = parse_part_head(head).ok()?;
+        parts.push(WholePart { name, filename, content_type, content: content.to_vec() });
+        rest = after.strip_prefix(delimiter.as_slice())?;
+    }
+}
+
 fn parse_part_head(head: &[u8]) -> Result<PartHead, FormError> {
     let text = std::str::from_utf8(head).map_err(|_not_utf8| FormError::Malformed("a part's head is not UTF-8"))?;
     let mut part = PartHead::default();

@@ -13,5 +13,6 @@ mod head;
 pub(crate) use answer::Answer;
 pub(crate) use body::{Body, BodyError, Cut, Seen};
 pub(crate) use connection::{Connection, HeadError};
-pub(crate) use form::{FormError, FormReader, PartHead, boundary_of};
+pub use form::WholePart;
+pub(crate) use form::{FormError, FormReader, PartHead, boundary_of, read_form};
 pub(crate) use head::{Framing, Head, decode_query};

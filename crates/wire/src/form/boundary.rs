@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use super::error::FormError;
+use crate::parameters::{self, Quoting};
+
 /// RFC 2046 allows no more.
 pub const MAX_BOUNDARY_BYTES: usize = 70;
 
@@ -60,4 +63,24 @@ impl fmt::Display for Boundary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// The boundary of a content type. Most clients write it without quotes even where RFC 2045 asks for them; a comma without
+/// quotes is where PHP ends it, so that one is refused.
+pub(super) fn boundary_of(content_type: &str) -> Result<Boundary, FormError> {
+    let (kind, parameters) = parameters::parse(content_type.as_bytes(), Quoting::Http).ok_or(FormError::NotFormData)?;
+    if !kind.eq_ignore_ascii_case(b"multipart/form-data") {
+        return Err(FormError::NotFormData);
+    }
+    let mut boundaries =
+        parameters.iter().filter(|parameter| parameter.name == "boundary" || parameter.name.starts_with("boundary*"));
+    let boundary = boundaries.next().ok_or(FormError::NoBoundary)?;
+    if boundaries.next().is_some() || boundary.name != "boundary" {
+        return Err(FormError::AmbiguousBoundary);
+    }
+    if !boundary.is_quoted && boundary.value.contains(&b',') {
+        return Err(BoundaryError::BadCharacter.into());
+    }
+    let text = std::str::from_utf8(&boundary.value).map_err(|_| BoundaryError::BadCharacter)?;
+    Ok(Boundary::parse(text)?)
 }

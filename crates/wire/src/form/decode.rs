@@ -11,44 +11,12 @@ use std::mem;
 
 use bytes::{Buf as _, Bytes};
 
-use super::boundary::Boundary;
+use super::boundary::boundary_of;
 use super::delimiter::{DelimiterScanner, Token};
 use super::error::FormError;
-use super::part::{FilePart, Part, PartHead};
+use super::limits::FormLimits;
+use super::part::{Charset, FieldPart, FilePart, Part, PartHead};
 use crate::length;
-use crate::parameters::{self, Quoting};
-
-/// Bounds of a form. The file itself is bounded elsewhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FormLimits {
-    /// Text fields.
-    pub fields: usize,
-    /// Bytes of a field name.
-    pub field_name: usize,
-    /// Bytes of one field value.
-    pub field_value: usize,
-    /// Bytes of all field values together.
-    pub total_field_bytes: usize,
-    /// Bytes of the headers of one part.
-    pub header_bytes: usize,
-    /// Headers of one part.
-    pub headers_per_part: usize,
-}
-
-impl Default for FormLimits {
-    /// Fields are parameters of a route, of which there are a handful, each a title or a text of a page at most. Header room is
-    /// for one disposition with a long name and some digests.
-    fn default() -> Self {
-        Self {
-            fields: 128,
-            field_name: 256,
-            field_value: 64 * 1024,
-            total_field_bytes: 256 * 1024,
-            header_bytes: 8 * 1024,
-            headers_per_part: 16,
-        }
-    }
-}
 
 /// What a form says next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,11 +74,12 @@ enum Section {
         head_bytes: usize,
     },
     Field {
-        name: String,
-        content_type: Option<String>,
+        part: FieldPart,
         value: Vec<u8>,
     },
     File {
+        /// What the part's own `Content-Length` says.
+        told: Option<u64>,
         received: u64,
     },
     /// The closing boundary was seen and must be told.
@@ -175,7 +144,7 @@ impl FormParser {
     pub fn finish(&mut self) -> Result<(), FormError> {
         match &self.section {
             Section::Failed(error) => Err(error.clone()),
-            Section::File { received } => match self.expected {
+            Section::File { received, .. } => match self.expected {
                 Some(expected) if *received < expected => {
                     Err(FormError::FileEndsEarly { expected, received: *received })
                 }
@@ -197,6 +166,12 @@ impl FormParser {
     pub fn offset(&self) -> u64 {
         let waiting: u64 = self.input.iter().map(|chunk| length::of(chunk)).sum();
         self.pushed.saturating_sub(waiting)
+    }
+
+    /// Bytes of the fields' names and values that were read so far, an unfinished one's included: what a form holds in memory.
+    #[must_use]
+    pub fn field_bytes(&self) -> usize {
+        self.field_bytes
     }
 
     /// Bytes from the end of the file to the end of the form, as common clients write it: the boundary's length and 8.
@@ -251,22 +226,22 @@ impl FormParser {
     /// Content of the current section, bounded before it is kept.
     fn content(&mut self, content: Bytes) -> Result<Option<FormEvent>, FormError> {
         match &mut self.section {
-            Section::Field { name, value, .. } => {
-                let FormLimits { field_value, total_field_bytes, .. } = self.limits;
-                if value.len().saturating_add(content.len()) > field_value {
-                    return Err(FormError::FieldValue { name: mem::take(name), max: field_value });
-                }
-                self.field_bytes = self.field_bytes.saturating_add(content.len());
-                if self.field_bytes > total_field_bytes {
-                    return Err(FormError::TotalFieldBytes(total_field_bytes));
+            Section::Field { part, value } => {
+                let max = self.limits.field_value;
+                if value.len().saturating_add(content.len()) > max {
+                    return Err(FormError::FieldValue { name: mem::take(&mut part.name), max });
                 }
                 value.extend_from_slice(&content);
-                Ok(None)
+                self.count_field_bytes(content.len()).map(|()| None)
             }
-            Section::File { received } => {
+            Section::File { told, received } => {
                 *received = received.saturating_add(length::of(&content));
+                let received = *received;
+                if told.is_some_and(|told| received > told) {
+                    return Err(FormError::PartLength);
+                }
                 match self.expected {
-                    Some(expected) if *received > expected => Err(FormError::FileRunsOver { expected }),
+                    Some(expected) if received > expected => Err(FormError::FileRunsOver { expected }),
                     _ => Ok(Some(FormEvent::FileData(content))),
                 }
             }
@@ -274,16 +249,20 @@ impl FormParser {
         }
     }
 
+    fn count_field_bytes(&mut self, more: usize) -> Result<(), FormError> {
+        let max = self.limits.total_field_bytes;
+        self.field_bytes = self.field_bytes.saturating_add(more);
+        if self.field_bytes > max { Err(FormError::TotalFieldBytes(max)) } else { Ok(()) }
+    }
+
     /// A delimiter was seen: tells what it ended.
     fn end_section(&mut self, next: Section) -> Result<Option<FormEvent>, FormError> {
         let is_closed = matches!(next, Section::Closing);
         match mem::replace(&mut self.section, next) {
-            Section::Field { name, content_type, value } => match String::from_utf8(value) {
-                Ok(value) => Ok(Some(FormEvent::Field { name, value, content_type })),
-                Err(_) => Err(FormError::FieldNotUtf8(name)),
-            },
+            Section::Field { part, value } => field(part, value).map(Some),
             Section::File { .. } if !is_closed => Err(FormError::PartAfterFile),
-            Section::File { received } => match self.expected {
+            Section::File { told, received } if told.is_some_and(|told| told != received) => Err(FormError::PartLength),
+            Section::File { received, .. } => match self.expected {
                 Some(expected) if received != expected => Err(FormError::FileEndsEarly { expected, received }),
                 _ => Ok(Some(FormEvent::FileEnd)),
             },
@@ -327,16 +306,17 @@ impl FormParser {
             };
         }
         match mem::take(head).finish(self.limits.field_name)? {
-            Part::Field { name, content_type } => {
+            Part::Field(part) => {
                 self.fields = self.fields.saturating_add(1);
                 if self.fields > self.limits.fields {
                     return Err(FormError::FieldCount(self.limits.fields));
                 }
-                self.section = Section::Field { name, content_type, value: Vec::new() };
+                self.count_field_bytes(part.name.len())?;
+                self.section = Section::Field { part, value: Vec::new() };
                 Ok(None)
             }
-            Part::File(part) => {
-                self.section = Section::File { received: 0 };
+            Part::File { part, told } => {
+                self.section = Section::File { told, received: 0 };
                 Ok(Some(FormEvent::FileStart(part)))
             }
         }
@@ -364,18 +344,22 @@ impl Section {
     }
 }
 
-/// The boundary of a content type. Most clients write it without quotes even where RFC 2045 asks for them.
-fn boundary_of(content_type: &str) -> Result<Boundary, FormError> {
-    let (kind, parameters) = parameters::parse(content_type.as_bytes(), Quoting::Http).ok_or(FormError::NotFormData)?;
-    if !kind.eq_ignore_ascii_case(b"multipart/form-data") {
-        return Err(FormError::NotFormData);
+/// A field whose value is complete.
+fn field(part: FieldPart, value: Vec<u8>) -> Result<FormEvent, FormError> {
+    let FieldPart { name, content_type, charset, told } = part;
+    if told.is_some_and(|told| told != length::of(&value)) {
+        return Err(FormError::PartLength);
     }
-    let mut boundaries =
-        parameters.iter().filter(|parameter| parameter.name == "boundary" || parameter.name.starts_with("boundary*"));
-    let boundary = boundaries.next().ok_or(FormError::NoBoundary)?;
-    if boundaries.next().is_some() || boundary.name != "boundary" {
-        return Err(FormError::AmbiguousBoundary);
+    if charset == Charset::Ascii && !value.is_ascii() {
+        return Err(FormError::FieldNotAscii(name));
     }
-    let text = std::str::from_utf8(&boundary.value).map_err(|_| super::BoundaryError::BadCharacter)?;
-    Ok(Boundary::parse(text)?)
+    let Ok(value) = String::from_utf8(value) else { return Err(FormError::FieldNotUtf8(name)) };
+    // RFC 7578 section 4.6: this field tells how all others are to be read.
+    if name == CHARSET_FIELD && !value.eq_ignore_ascii_case("utf-8") {
+        return Err(FormError::Charset);
+    }
+    Ok(FormEvent::Field { name, value, content_type })
 }
+
+/// The field that browsers fill with the form's encoding.
+const CHARSET_FIELD: &str = "_charset_";

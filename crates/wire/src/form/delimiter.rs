@@ -4,6 +4,10 @@
 //! content: a boundary that is a prefix of a line of the file must not cut the file. A boundary contains no CR, so a delimiter
 //! cannot overlap itself, and a broken-off match holds nothing but a beginning of the delimiter: it is handed out as a slice
 //! of our own copy, and no byte of a chunk is ever copied or looked at more than twice.
+//!
+//! An attacker fills a file with what is nearly a delimiter, to make the search begin anew at each or to have the file passed
+//! on in thousands of crumbs. A near miss inside a chunk therefore ends neither: the search goes on behind it, and the content
+//! around it stays one piece. `work` counts the steps.
 
 use bytes::{Buf as _, Bytes};
 use memchr::memmem;
@@ -32,6 +36,9 @@ pub(super) struct DelimiterScanner {
     delimiter: Bytes,
     finder: memmem::Finder<'static>,
     progress: Progress,
+    /// Bytes that were searched, compared or judged: for the tests that show that work is linear.
+    #[cfg(test)]
+    pub(super) looked_at: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -51,7 +58,14 @@ impl DelimiterScanner {
         let line = Bytes::from(format!("\r\n--{boundary}-"));
         let delimiter = line.slice(..line.len().saturating_sub(1));
         let finder = memmem::Finder::new(&delimiter).into_owned();
-        Self { line, delimiter, finder, progress: Progress::Matched(CRLF) }
+        Self {
+            line,
+            delimiter,
+            finder,
+            progress: Progress::Matched(CRLF),
+            #[cfg(test)]
+            looked_at: 0,
+        }
     }
 
     /// Takes the next token out of the chunk. Bytes that may belong to a delimiter are taken, too, and remembered.
@@ -73,7 +87,7 @@ impl DelimiterScanner {
 
     /// Searches for a whole delimiter, or for the beginning of one at the end of the chunk.
     fn search(&mut self, chunk: &mut Bytes) -> Option<Token> {
-        let content_len = match self.finder.find(chunk) {
+        let content_len = match self.find(chunk) {
             Some(0) => {
                 chunk.advance(self.delimiter.len());
                 self.progress = Progress::After(None);
@@ -87,6 +101,34 @@ impl DelimiterScanner {
         chunk.clear();
         (!content.is_empty()).then_some(Token::Content(content))
     }
+
+    /// Where the first delimiter begins of which this chunk does not show that it is none.
+    fn find(&mut self, chunk: &[u8]) -> Option<usize> {
+        let mut from = 0_usize;
+        loop {
+            let rest = chunk.get(from..)?;
+            let found = self.finder.find(rest);
+            self.count(found.map_or(rest.len(), |at| at.saturating_add(self.delimiter.len())));
+            let at = from.saturating_add(found?);
+            let end = at.saturating_add(self.delimiter.len());
+            let is_content = match chunk.get(end..).unwrap_or_default() {
+                [] | [b' ' | b'\t', ..] | [b'\r' | b'-'] | [b'\r', b'\n', ..] | [b'-', b'-', ..] => false,
+                [..] => true,
+            };
+            if !is_content {
+                return Some(at);
+            }
+            from = end;
+        }
+    }
+
+    #[cfg(test)]
+    fn count(&mut self, bytes: usize) {
+        self.looked_at = self.looked_at.saturating_add(bytes);
+    }
+
+    #[cfg(not(test))]
+    fn count(&mut self, _: usize) {}
 
     /// Bytes at the end of `chunk` that begin a delimiter. Only the last CR can, since the delimiter has no second one.
     fn partial_len(&self, chunk: &[u8]) -> usize {
@@ -102,7 +144,9 @@ impl DelimiterScanner {
     fn go_on(&mut self, matched: usize, chunk: &mut Bytes) -> Option<Token> {
         let rest = self.delimiter.get(matched..).unwrap_or_default();
         let common = rest.iter().zip(chunk.iter()).take_while(|(wanted, got)| wanted == got).count();
-        if common == rest.len() {
+        let rest_len = rest.len();
+        self.count(common.saturating_add(1));
+        if common == rest_len {
             chunk.advance(common);
             self.progress = Progress::After(None);
             return None;
@@ -119,6 +163,7 @@ impl DelimiterScanner {
     /// Judges the two bytes behind a delimiter.
     fn look_behind(&mut self, first: Option<u8>, chunk: &mut Bytes) -> Result<Option<Token>, FormError> {
         let Some(byte) = chunk.first().copied() else { return Ok(Some(Token::NeedMore)) };
+        self.count(1);
         let (token, progress) = match (first, byte) {
             (None, b'\r' | b'-') => {
                 chunk.advance(1);

@@ -2,7 +2,9 @@
 //!
 //! Names come from clients and answers. They are escaped by the rules that browsers follow (WHATWG HTML, "multipart/form-data
 //! encoding algorithm"): `"`, CR and LF become `%22`, `%0D` and `%0A`, everything else stays raw UTF-8, so that no name can end
-//! its quotes or begin a header.
+//! its quotes or begin a header. Two things that browsers let pass are refused. A backslash: half of the parsers take it for an
+//! escape, and one at the end of a name would take the closing quote along (`name="x\\"; filename="; name=evil"`). And other
+//! control characters: NUL ends a name in C.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -16,6 +18,12 @@ pub enum FormWriteError {
     /// A content type with control characters would write headers of its own.
     #[error("the content type of a form part contains a control character")]
     ControlInContentType,
+    /// A name with a backslash or a control character has no reading that all parsers share.
+    #[error("a name in the form contains a backslash or a control character")]
+    UnsafeName,
+    /// A part that is a multipart itself would be read as several.
+    #[error("the content type of a form part is a multipart")]
+    Nested,
     /// The form has its file already.
     #[error("a form carries one streamed file")]
     SecondFile,
@@ -56,7 +64,7 @@ impl FormWriter {
     /// Adds a field; after the file is as good as before.
     ///
     /// # Errors
-    /// [`FormWriteError::ControlInContentType`].
+    /// [`FormWriteError::UnsafeName`], [`FormWriteError::ControlInContentType`] and [`FormWriteError::Nested`].
     pub fn field(mut self, name: &str, content_type: Option<&str>, value: &[u8]) -> Result<Self, FormWriteError> {
         self.part_head(name, None, content_type)?;
         self.written.put_slice(value);
@@ -66,7 +74,7 @@ impl FormWriter {
     /// Says that the file stands here, in a part of this name.
     ///
     /// # Errors
-    /// [`FormWriteError::ControlInContentType`] and [`FormWriteError::SecondFile`].
+    /// [`FormWriteError::SecondFile`], and whatever [`FormWriter::field`] lists.
     pub fn file(
         mut self,
         part_name: &str,
@@ -118,6 +126,12 @@ impl FormWriter {
         if content_type.is_some_and(|value| !value.bytes().all(is_value_byte)) {
             return Err(FormWriteError::ControlInContentType);
         }
+        if content_type.is_some_and(is_multipart) {
+            return Err(FormWriteError::Nested);
+        }
+        if !is_safe_name(name) || !filename.is_none_or(is_safe_name) {
+            return Err(FormWriteError::UnsafeName);
+        }
         self.delimiter();
         self.written.put_slice(b"\r\nContent-Disposition: form-data; name=");
         self.quoted(name);
@@ -158,6 +172,21 @@ impl FormWriter {
         self.written.put_u8(b'"');
     }
 }
+
+/// Whether every parser reads the name as it is written; line breaks are escaped.
+#[must_use]
+pub fn is_safe_name(name: &str) -> bool {
+    !name.chars().any(|c| c == '\\' || (c.is_control() && !matches!(c, '\r' | '\n')))
+}
+
+/// Whether a content type is one of several parts (RFC 2046 section 5.1).
+#[must_use]
+pub fn is_multipart(content_type: &str) -> bool {
+    content_type.trim_start().as_bytes().get(..MULTIPART.len()).is_some_and(|kind| kind.eq_ignore_ascii_case(MULTIPART))
+}
+
+/// What the type of a multipart begins with.
+const MULTIPART: &[u8] = b"multipart/";
 
 /// A boundary as a parameter value: in quotes only when it is no token (RFC 2046 section 5.1.1). It contains no quote.
 struct Quoted<'a>(&'a str);

@@ -43,6 +43,18 @@ pub enum FormError {
     /// The part is encoded in a way that form data must not be (RFC 7578 section 4.7).
     #[error("a form part has a `{0}`, which is not supported")]
     Encoded(&'static str),
+    /// The part is a multipart of its own (RFC 2388 section 4.2, which RFC 7578 took back): a file to one parser, files to another.
+    #[error("a form part is a multipart itself")]
+    Nested,
+    /// A part of type `application/octet-stream` without a file name: a field to most parsers, a file to busboy.
+    #[error("a form part of type `application/octet-stream` has no file name")]
+    NamelessFile,
+    /// The part's own `Content-Length` is malformed, stands twice, or is not the length of the part.
+    #[error("the `Content-Length` of a form part is not the part's length")]
+    PartLength,
+    /// `_charset_` or the `charset` of a text field names an encoding other than UTF-8.
+    #[error("the text fields of a form must be UTF-8")]
+    Charset,
     /// `Content-Disposition` is missing or not `form-data`.
     #[error("a form part has no `Content-Disposition: form-data`")]
     NoDisposition,
@@ -52,7 +64,7 @@ pub enum FormError {
     /// The file name is not UTF-8: a refused name rather than a malformed form.
     #[error("the file name is not valid UTF-8")]
     FileNameNotUtf8,
-    /// A part without a name.
+    /// A part without a name, or with an empty one.
     #[error("a form part has no name")]
     NoName,
     /// A digest field of the file part cannot be read.
@@ -78,12 +90,15 @@ pub enum FormError {
         /// Bytes that are allowed.
         max: usize,
     },
-    /// All field values together are longer than allowed.
+    /// All field names and values together are longer than allowed.
     #[error("the fields of the form are longer than {0} bytes together")]
     TotalFieldBytes(usize),
     /// A text field that is not UTF-8.
     #[error("the value of field `{0}` is not valid UTF-8")]
     FieldNotUtf8(String),
+    /// A text field that its part declares to be ISO-8859-1 and that has more than ASCII, on which its readings would differ.
+    #[error("the value of field `{0}` is declared to be ISO-8859-1; send it as UTF-8")]
+    FieldNotAscii(String),
     /// A second file, or a field after the file.
     #[error("the file is not the last part of the form")]
     PartAfterFile,

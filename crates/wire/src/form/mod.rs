@@ -6,10 +6,17 @@ mod decode;
 mod delimiter;
 mod encode;
 mod error;
+mod limits;
 mod part;
+#[cfg(test)]
+mod work;
 
 pub use boundary::{Boundary, BoundaryError, MAX_BOUNDARY_BYTES};
-pub use decode::{FormEvent, FormLimits, FormParser, Trailing};
-pub use encode::{FormBody, FormWriteError, FormWriter};
+pub use decode::{FormEvent, FormParser, Trailing};
+pub use encode::{FormBody, FormWriteError, FormWriter, is_multipart, is_safe_name};
 pub use error::FormError;
+pub use limits::{
+    FormLimits, MAX_FIELD_NAME_BYTES, MAX_FIELD_VALUE_BYTES, MAX_FIELDS, MAX_FIELDS_BYTES, MAX_PART_HEADER_BYTES,
+    MAX_PART_HEADERS,
+};
 pub use part::FilePart;

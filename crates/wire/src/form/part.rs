@@ -1,8 +1,10 @@
 //! The headers of one part.
 
+use super::encode::is_multipart;
 use super::error::FormError;
 use crate::digest::{ClientDigests, DigestField};
 use crate::disposition::{self, Context, DispositionError};
+use crate::media_type::MediaType;
 use crate::text::{is_token, is_value_byte, trim_ows};
 
 /// The head of the file part.
@@ -23,6 +25,7 @@ pub struct FilePart {
 pub(super) struct PartHead {
     disposition: Option<disposition::Disposition>,
     content_type: Option<String>,
+    told: Option<u64>,
     digests: Vec<(&'static str, Vec<u8>)>,
     count: usize,
 }
@@ -30,8 +33,30 @@ pub(super) struct PartHead {
 /// A finished head.
 #[derive(Debug)]
 pub(super) enum Part {
-    Field { name: String, content_type: Option<String> },
-    File(FilePart),
+    Field(FieldPart),
+    File {
+        part: FilePart,
+        /// What the part's own `Content-Length` says.
+        told: Option<u64>,
+    },
+}
+
+/// The head of a text field.
+#[derive(Debug)]
+pub(super) struct FieldPart {
+    pub(super) name: String,
+    pub(super) content_type: Option<String>,
+    pub(super) charset: Charset,
+    /// What the part's own `Content-Length` says.
+    pub(super) told: Option<u64>,
+}
+
+/// How a text field is to be read. Nothing but UTF-8 is decoded: a value that is read in two encodings is two values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Charset {
+    Utf8,
+    /// Some clients declare ISO-8859-1 whatever they send; ASCII is the same in both.
+    Ascii,
 }
 
 impl PartHead {
@@ -58,6 +83,7 @@ impl PartHead {
         match name {
             "content-disposition" => self.add_disposition(value),
             "content-type" => self.add_content_type(value),
+            "content-length" => self.add_length(value),
             "content-transfer-encoding" => {
                 let is_plain = |plain: &&[u8]| value.eq_ignore_ascii_case(plain);
                 let plain = [b"binary".as_slice(), b"8bit", b"7bit"].iter().any(is_plain);
@@ -92,7 +118,20 @@ impl PartHead {
             return Err(FormError::DuplicateHeader("Content-Type"));
         }
         let text = std::str::from_utf8(value).map_err(|_| FormError::MalformedHeader)?;
+        // Any kind of multipart: what is no media type is refused with the file, but a prefix is what lenient parsers look at.
+        if is_multipart(text) {
+            return Err(FormError::Nested);
+        }
         self.content_type = (!text.is_empty()).then(|| text.to_owned());
+        Ok(())
+    }
+
+    /// RFC 7578 section 4.8 ignores it and some clients write it. Parsers that believe it end the part there, so it must be
+    /// true; signs, spaces and a second one have no true reading.
+    fn add_length(&mut self, value: &[u8]) -> Result<(), FormError> {
+        let is_plain = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+        let text = std::str::from_utf8(value).ok().filter(|_| is_plain && self.told.is_none());
+        self.told = Some(text.and_then(|text| text.parse().ok()).ok_or(FormError::PartLength)?);
         Ok(())
     }
 
@@ -100,14 +139,30 @@ impl PartHead {
     pub(super) fn finish(self, max_name: usize) -> Result<Part, FormError> {
         let disposition = self.disposition.filter(|known| known.kind == "form-data");
         let disposition = disposition.ok_or(FormError::NoDisposition)?;
-        let name = disposition.name.ok_or(FormError::NoName)?;
+        let name = disposition.name.filter(|name| !name.is_empty()).ok_or(FormError::NoName)?;
         if name.len() > max_name {
             return Err(FormError::FieldName(max_name));
         }
         let Some(filename) = disposition.filename else {
-            return Ok(Part::Field { name, content_type: self.content_type });
+            let charset = charset_of(self.content_type.as_deref())?;
+            return Ok(Part::Field(FieldPart { name, content_type: self.content_type, charset, told: self.told }));
         };
         let digests = ClientDigests::parse(self.digests)?;
-        Ok(Part::File(FilePart { field: name, filename, content_type: self.content_type, digests }))
+        let part = FilePart { field: name, filename, content_type: self.content_type, digests };
+        Ok(Part::File { part, told: self.told })
+    }
+}
+
+/// The encoding that a text field's type names; none named is UTF-8 (RFC 7578 section 5.1.2).
+fn charset_of(content_type: Option<&str>) -> Result<Charset, FormError> {
+    let Some(content_type) = content_type else { return Ok(Charset::Utf8) };
+    let media_type = MediaType::parse(content_type).ok_or(FormError::MalformedHeader)?;
+    if (media_type.kind(), media_type.subtype()) == ("application", "octet-stream") {
+        return Err(FormError::NamelessFile);
+    }
+    match media_type.parameter("charset").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("utf-8" | "utf8") => Ok(Charset::Utf8),
+        Some("us-ascii" | "iso-8859-1") => Ok(Charset::Ascii),
+        Some(_) => Err(FormError::Charset),
     }
 }

@@ -56,6 +56,16 @@ fn refuses_misuse_and_header_injection() {
     let new = || FormWriter::new(boundary());
     let injected = new().field("a", Some("text/plain\r\nX: y"), b"").map(|_| ());
     assert_eq!(injected, Err(FormWriteError::ControlInContentType));
+    for name in ["a\\", "a\0", "a\u{1b}[2J", "a\u{85}b"] {
+        let as_name = new().field(name, None, b"").map(|_| ());
+        assert_eq!(as_name, Err(FormWriteError::UnsafeName), "{name:?}");
+        let as_filename = new().file("f", Some(name), None).map(|_| ());
+        assert_eq!(as_filename, Err(FormWriteError::UnsafeName), "{name:?}");
+    }
+    for kind in ["multipart/mixed; boundary=x", " Multipart/form-data", "multipart/x"] {
+        let nested = new().file("f", Some("a"), Some(kind)).map(|_| ());
+        assert_eq!(nested, Err(FormWriteError::Nested), "{kind:?}");
+    }
     let file = || new().file("file", None, None).expect("well-formed");
     assert_eq!(file().file("again", None, None).map(|_| ()), Err(FormWriteError::SecondFile));
     assert_eq!(file().finish_without_file().map(|_| ()), Err(FormWriteError::UnexpectedFile));

@@ -126,7 +126,7 @@ fn refuses_preamble_padding_and_epilogue() {
 fn refuses_bare_line_feeds_and_folded_headers() {
     assert_eq!(refused("Content-Disposition: form-data; name=a\nX: y"), FormError::LineEnd);
     assert_eq!(refused("Content-Disposition: form-data; name=a\rX: y"), FormError::LineEnd);
-    assert_eq!(refused("Content-Disposition: form-data;\r\n name=a"), FormError::FoldedHeader);
+    assert_eq!(refused("Content-Disposition: form-data; name=a\r\n ; filename=b"), FormError::FoldedHeader);
     assert_eq!(refused("Content-Disposition : form-data; name=a"), FormError::MalformedHeader);
     assert_eq!(refused("Content-Disposition: form-data; name=a\0"), FormError::MalformedHeader);
     assert_eq!(refused("nonsense"), FormError::MalformedHeader);

@@ -85,6 +85,7 @@ pub(crate) fn config(targets: &[&Arc<Target>]) -> Config {
             types: rules::config::TypeRules::default(),
             extensions: rules::config::ExtensionRules::default(),
             name: NameRules { max_bytes: 255, pattern: None },
+            form: rules::config::FormRules::default(),
         },
         cors: None,
         targets: targets.iter().map(|target| Arc::clone(target)).collect(),

@@ -19,8 +19,8 @@ use wire::name::FileName;
 use super::*;
 use crate::admission::{Offer, admit};
 use crate::config::{
-    Accept, Body, Environment, ErrorRules, Expect, ExtensionRules, FormItem, HeaderItem, NameRules, Needs, PathPattern,
-    RequestRule, RetryClass, Route, SizeLimits, Step, Tree, TypeRules, Undo, UrlRule,
+    Accept, Body, Environment, ErrorRules, Expect, ExtensionRules, FormItem, FormRules, HeaderItem, NameRules, Needs,
+    PathPattern, RequestRule, RetryClass, Route, SizeLimits, Step, Tree, TypeRules, Undo, UrlRule,
 };
 use crate::expr::Template;
 use crate::failure::Problem;
@@ -107,6 +107,7 @@ pub(super) fn route(steps: Vec<Step>) -> Route {
             types: TypeRules::default(),
             extensions: ExtensionRules::default(),
             name: NameRules { max_bytes: 255, pattern: None::<Regex> },
+            form: FormRules::default(),
         },
         cors: None,
         targets: Vec::new(),

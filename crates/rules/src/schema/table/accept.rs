@@ -14,6 +14,7 @@ pub(crate) static ACCEPT: Object = object(
             Shape::Object(&NAMES),
             "Which file names pass. Control characters and path separators are always refused.",
         ),
+        optional("form", Shape::Object(&FORMS), "What a form may hold beside its file."),
     ],
 );
 
@@ -77,5 +78,15 @@ pub(crate) static NAMES: Object = object(
             Shape::Leaf(Leaf::Regex),
             "A regular expression that must match somewhere in the name; `^` and `$` make it match the whole.",
         ),
+    ],
+);
+
+pub(crate) static FORMS: Object = object(
+    "form",
+    "What a form may hold beside its file: 400 `malformed-form` beyond it. The memory that fields take is charged to `limits.memory`.",
+    &[
+        default("fields", "128", Shape::Leaf(Leaf::Int(0, 1_000)), "Text fields."),
+        default("field-size", "64KiB", SIZE, "Bytes of one field's value, up to `64KiB`."),
+        default("fields-size", "256KiB", SIZE, "Bytes of all fields together, names included, up to `16MiB`."),
     ],
 );
