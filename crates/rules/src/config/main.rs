@@ -17,6 +17,8 @@ pub struct Config {
     pub admin: SocketAddr,
     /// Size and count limits of the process.
     pub limits: Limits,
+    /// Clients that are remembered for their limits, over all routes.
+    pub remembered_clients: usize,
     /// Time limits that hold for every route.
     pub timeouts: Timeouts,
     /// Networks that are neither public nor refused: what `egress.allow-private` says.

@@ -1,0 +1,145 @@
+use std::time::Duration;
+
+use super::*;
+use crate::config::{Quota, RequestRate};
+use crate::failure::Problem;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn at(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn a_window_begins_with_its_first_request_and_ends_after_its_time() {
+    let quota = Quota { requests: Some(2), bytes: None, per: HOUR };
+    let mut window = Window::default();
+    for moment in [100, 3000] {
+        assert_eq!(window.refusal(&quota, 0, at(moment)), None);
+        window.charge(&quota, 0, at(moment));
+    }
+    assert_eq!(window.refusal(&quota, 0, at(3600)), Some((Limit::QuotaRequests(2), at(100))));
+    assert_eq!(window.refusal(&quota, 0, at(3699)), Some((Limit::QuotaRequests(2), at(1))));
+    assert_eq!(window.refusal(&quota, 0, at(3700)), None);
+    window.charge(&quota, 0, at(5000));
+    assert!(!window.is_idle(&quota, at(5000 + 3599)) && window.is_idle(&quota, at(5000 + 3600)));
+}
+
+#[test]
+fn bytes_are_charged_as_announced_and_settled_in_their_own_window() {
+    let quota = Quota { requests: None, bytes: Some(1000), per: HOUR };
+    let mut window = Window::default();
+    let begun = window.charge(&quota, 900, at(0));
+    assert_eq!(window.refusal(&quota, 100, at(1)), None);
+    assert_eq!(window.refusal(&quota, 101, at(1)), Some((Limit::QuotaBytes(1000), at(3599))));
+    window.give_back(begun, 0, 850);
+    assert_eq!(window.refusal(&quota, 950, at(2)), None);
+    assert!(window.refusal(&quota, 951, at(2)).is_some());
+    // What ends late must not fill the purse of the next window.
+    let next = window.charge(&quota, 1000, at(3600));
+    window.give_back(begun, 0, 50);
+    assert!(window.refusal(&quota, 1, at(3601)).is_some());
+    assert_ne!(begun, next);
+}
+
+#[test]
+fn bytes_that_were_not_announced_are_cut_where_the_quota_ends() {
+    let quota = Quota { requests: None, bytes: Some(10), per: HOUR };
+    let mut window = Window::default();
+    assert_eq!(window.refusal(&quota, 0, at(0)), None);
+    window.charge(&quota, 0, at(0));
+    assert_eq!(window.charge_more(&quota, 10, at(1)), Ok(()));
+    assert_eq!(window.charge_more(&quota, 1, at(2)), Err((Limit::QuotaBytes(10), at(3598))));
+    // A further request of unknown size has no room for a single byte.
+    assert!(window.refusal(&quota, 0, at(2)).is_some());
+    assert_eq!(window.charge_more(&quota, 1, at(3600)), Ok(()));
+}
+
+#[test]
+fn numbers_at_the_end_of_their_range_do_not_wrap() {
+    let quota = Quota { requests: Some(u64::MAX), bytes: Some(u64::MAX - 1), per: Duration::MAX };
+    let mut window = Window::default();
+    assert_eq!(window.refusal(&quota, u64::MAX, Duration::MAX), Some((Limit::QuotaBytes(u64::MAX - 1), at(0))));
+    window.charge(&quota, u64::MAX, Duration::MAX);
+    assert!(window.charge_more(&quota, u64::MAX, Duration::MAX).is_err());
+    window.give_back(Duration::MAX, 5, 5);
+    let mut pace = Pace::default();
+    assert_eq!(pace.reserve(usize::MAX, 0, Duration::MAX), Duration::MAX);
+}
+
+#[test]
+fn bytes_pass_at_their_rate_however_they_are_cut() {
+    for (rate, piece) in [(1024, 64), (1_000_000, 10_000), (10 << 20, 64 << 10), (3 << 30, 64 << 10), (7919, 1013)] {
+        let mut pace = Pace::default();
+        let mut now = at(50);
+        let begun = now;
+        for _ in 0..1000 {
+            // Whoever waits is woken late, by less than what is made up for.
+            let from = pace.reserve(piece, rate, now);
+            now = if from > now { from + Duration::from_micros(900) } else { now };
+        }
+        let passed = 999.0 * piece as f64;
+        let fair = passed / rate as f64;
+        let took = (now - begun).as_secs_f64();
+        assert!(took <= fair + 0.002 && took >= fair - 0.011, "{rate}: {took} in place of {fair}");
+    }
+}
+
+#[test]
+fn a_quiet_time_saves_nothing_up() {
+    let mut pace = Pace::default();
+    pace.reserve(1000, 1000, at(10));
+    assert!(pace.is_idle(at(20)) && !pace.is_idle(at(10)));
+    let first = pace.reserve(1000, 1000, at(100));
+    let second = pace.reserve(1000, 1000, at(100));
+    assert_eq!(first, at(100));
+    assert!(second >= at(100) + Duration::from_millis(990), "{second:?}");
+}
+
+#[test]
+fn pieces_are_small_enough_to_move_evenly() {
+    assert_eq!(longest_piece(1024), 64);
+    assert_eq!(longest_piece(1 << 20), 64 << 10);
+    assert_eq!(longest_piece(u64::MAX), 64 << 10);
+    assert_eq!(longest_piece(0), 1);
+}
+
+#[test]
+fn a_refusal_names_its_limit_and_says_when_to_come_back() {
+    let rate = RequestRate { count: 100, per: Duration::from_secs(60), burst: 5 };
+    let table = [
+        (Scope::Client, Limit::Uploads(4), "a client of this route may have 4 uploads under way at once"),
+        (Scope::Route, Limit::Requests(rate), "all clients of this route together may send 100 requests per minute"),
+        (
+            Scope::Client,
+            Limit::QuotaRequests(7),
+            "a client of this route may send 7 requests until the window of this quota ends",
+        ),
+        (
+            Scope::Route,
+            Limit::QuotaBytes(9),
+            "all clients of this route together may send 9 bytes until the window of this quota ends",
+        ),
+    ];
+    for (scope, limit, detail) in table {
+        let failure = Refusal { scope, limit, wait: Duration::from_millis(1500) }.failure();
+        assert_eq!((failure.problem, &*failure.detail), (Problem::RateLimited, detail));
+        assert_eq!(failure.retry_after_seconds(), Some(2));
+        assert!(failure.retryable());
+    }
+    let at_once = Refusal { scope: Scope::Route, limit: Limit::Uploads(1), wait: Duration::ZERO };
+    assert_eq!(at_once.failure().retry_after_seconds(), Some(1));
+}
+
+#[test]
+fn what_no_window_can_hold_is_too_large_and_not_told_to_wait() {
+    let quotas = [
+        Quota { requests: Some(1), bytes: None, per: HOUR },
+        Quota { requests: None, bytes: Some(50), per: HOUR },
+        Quota { requests: None, bytes: Some(70), per: HOUR },
+    ];
+    assert!(never_fits(&quotas, 50).is_none());
+    let failure = never_fits(&quotas, 51).expect("it never fits");
+    assert_eq!((failure.problem, failure.retry_after), (Problem::FileTooLarge, None));
+    assert!(never_fits(&quotas[..1], u64::MAX).is_none());
+}
