@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::budget::Budget;
+use crate::fairuse::FairUse;
+use crate::ingress::drain::Drains;
 use crate::metrics::Metrics;
 use crate::uploads::UploadTable;
 use crate::upstream::Upstreams;
@@ -25,6 +27,10 @@ pub struct App {
     pub budget: Arc<Budget>,
     /// Uploads in flight.
     pub uploads: Arc<UploadTable>,
+    /// What clients may take, and took.
+    pub fair_use: FairUse,
+    /// Bodies that are read on after an early answer.
+    pub(crate) drains: Drains,
     /// Every spawned task; shutdown waits for them.
     pub tasks: TaskTracker,
     /// Set at the first SIGTERM: no new uploads.

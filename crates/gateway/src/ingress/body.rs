@@ -9,7 +9,7 @@
 use std::error::Error as _;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +25,8 @@ use wire::digest::{ClientDigests, DigestMismatch, Digester};
 use wire::fields::is_forbidden_trailer;
 use wire::http1::gate::BodyError;
 
+use crate::fairuse::Meter;
+
 /// Reads a request's body.
 #[derive(Debug)]
 pub(crate) struct BodyReader {
@@ -37,6 +39,7 @@ pub(crate) struct BodyReader {
     ended: bool,
     whole: Option<WholeBodyCheck>,
     patience: Patience,
+    meter: Meter,
 }
 
 /// Digests that speak of the whole body and not of the file in it: a form's `Content-Digest`.
@@ -60,7 +63,27 @@ impl BodyReader {
         let algorithms = whole.algorithms();
         let whole =
             (!algorithms.is_empty()).then(|| WholeBodyCheck { digester: Digester::new(algorithms), expected: whole });
-        Self { body, http2, announced, received: 0, awaits_100, ended: false, whole, patience: Patience::new(timeouts) }
+        Self {
+            body,
+            http2,
+            announced,
+            received: 0,
+            awaits_100,
+            ended: false,
+            whole,
+            patience: Patience::new(timeouts),
+            meter: Meter::default(),
+        }
+    }
+
+    /// The same body, under the limits that the meter watches.
+    pub(crate) fn metered(self, meter: Meter) -> Self {
+        Self { meter, ..self }
+    }
+
+    /// Whether bytes came that the limits of the route hold back: the client is not waited for.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.meter.is_waiting()
     }
 
     /// Whether the end was seen and proved.
@@ -89,8 +112,21 @@ impl BodyReader {
         TransferTrouble::ClientGone
     }
 
-    /// The next bytes; `None` only when the end is proved.
+    /// The next bytes that may pass; `None` only when the end is proved. While some are held back the client is not asked for more,
+    /// so that time does not count against it.
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, TransferTrouble>> {
+        loop {
+            if let Some(piece) = ready!(self.meter.poll_give(cx)) {
+                return Poll::Ready(Ok(Some(piece)));
+            }
+            match ready!(self.poll_client(cx))? {
+                Some(chunk) => self.meter.take(chunk).map_err(TransferTrouble::OverLimit)?,
+                None => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, TransferTrouble>> {
         if self.ended {
             return Poll::Ready(Ok(None));
         }

@@ -41,6 +41,9 @@ pub(super) struct Series {
     pub(super) received_bytes: IntCounterVec,
     pub(super) sent_bytes: IntCounterVec,
     pub(super) stall_seconds: CounterVec,
+    pub(super) throttled_seconds: CounterVec,
+    pub(super) limited_requests: IntCounterVec,
+    pub(super) tracked_clients: IntGauge,
     pub(super) step_duration: HistogramVec,
     pub(super) step_requests: IntCounterVec,
     pub(super) preflights: IntCounterVec,
@@ -86,6 +89,23 @@ impl Series {
                     opts("stall_seconds_total", "Time in which a transfer waited for one side."),
                     &["route", "side"],
                 )?,
+            )?,
+            throttled_seconds: register(
+                at,
+                CounterVec::new(
+                    opts("throttled_seconds_total", "Time in which a transfer waited for the limits of its route."),
+                    &["route"],
+                )?,
+            )?,
+            limited_requests: counters(
+                at,
+                "limited_requests_total",
+                "Requests refused or cut off by a limit of their route.",
+                &["route", "scope", "limit"],
+            )?,
+            tracked_clients: register(
+                at,
+                IntGauge::with_opts(opts("tracked_clients", "Clients whose use of limits is remembered."))?,
             )?,
             step_duration: histograms(
                 at,

@@ -23,7 +23,7 @@ pub(crate) static FAIR_USE: Object = object(
 );
 
 pub(crate) static ROUTE_LIMITS: Object = object(
-    "route limits",
+    "route limit",
     "What clients may take of the route. A client is who it proved to be, else its IP address (of IPv6 the first 64 bits). The counts are of this \
      process: two gateways give twice as much, and a restart begins anew.",
     &[
