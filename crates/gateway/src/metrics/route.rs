@@ -61,6 +61,11 @@ impl RouteMetrics {
         for verdict in PreflightVerdict::ALL.into_iter().filter(|_| route.cors.is_some()) {
             series.preflights.with_label_values(&[&*route.name, verdict.label()]);
         }
+        for (scope, allowance) in [(Scope::Route, &route.limits.route), (Scope::Client, &route.limits.client)] {
+            for limit in Limit::all_of(allowance) {
+                series.limited_requests.with_label_values(&[&*route.name, scope.label(), limit.label()]);
+            }
+        }
         let target = route.steps.get(route.transfer).map(|step| &step.request.target.name);
         let sent = target.map(|target| series.sent_bytes.with_label_values(&[&*route.name, &**target]));
         let steps = route.steps.iter().map(step).collect();

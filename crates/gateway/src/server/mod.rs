@@ -107,15 +107,7 @@ impl Gateway {
     /// # Errors
     /// An address, a certificate or an upstream's certificate authorities cannot be used. Nothing is left behind then.
     pub fn start(config: Arc<Config>, needs: Dependencies) -> Result<Self, StartError> {
-        Self::start_by(config, needs, Clock::default())
-    }
-
-    /// The same, with limits of clients that go by this clock.
-    ///
-    /// # Errors
-    /// As [`Gateway::start`].
-    pub fn start_by(config: Arc<Config>, needs: Dependencies, clock: Clock) -> Result<Self, StartError> {
-        Self::start_with(config, needs, clock, |app| {
+        Self::start_with(config, needs, |app| {
             Arc::new(move |connection, request| Box::pin(pipeline::handle(Arc::clone(&app), connection, request)))
         })
     }
@@ -124,10 +116,9 @@ impl Gateway {
     pub(crate) fn start_with(
         config: Arc<Config>,
         needs: Dependencies,
-        clock: Clock,
         handler: impl FnOnce(Arc<App>) -> Handler,
     ) -> Result<Self, StartError> {
-        let app = Arc::new(assemble(config, needs, clock)?);
+        let app = Arc::new(assemble(config, needs)?);
         let listening = Arc::new(listening(&app, handler(Arc::clone(&app))));
         let admin_socket = bind(app.config.admin)?;
         let bound = bind_all(&app)?;
@@ -172,13 +163,13 @@ impl Gateway {
     }
 }
 
-fn assemble(config: Arc<Config>, needs: Dependencies, clock: Clock) -> Result<App, StartError> {
+fn assemble(config: Arc<Config>, needs: Dependencies) -> Result<App, StartError> {
     let budget = Budget::new(config.limits.memory);
     let metrics = Metrics::new(Arc::clone(&budget), needs.version, needs.revision)?;
     metrics.add_routes(&config.routes);
     metrics.watch_secrets(Arc::clone(&needs.secrets));
     Ok(App {
-        fair_use: FairUse::new(&config, &metrics, clock),
+        fair_use: FairUse::new(&config, &metrics, Clock::default()),
         drains: Drains::default(),
         upstreams: Arc::new(Upstreams::new(&config, needs.secrets, needs.resolver)?),
         metrics: Arc::new(metrics),

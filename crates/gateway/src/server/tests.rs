@@ -76,7 +76,7 @@ fn start(config: Config) -> Gateway {
 
 fn start_with(config: Config, handler: impl FnOnce(Arc<App>) -> Handler) -> Gateway {
     let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    Gateway::start_with(Arc::new(config), needs(), Clock::default(), handler).expect("the gateway starts")
+    Gateway::start_with(Arc::new(config), needs(), handler).expect("the gateway starts")
 }
 
 /// Starts a gateway as users run it.

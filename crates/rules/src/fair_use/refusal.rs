@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{Quota, RequestRate};
+use crate::config::{Allowance, Quota, RequestRate};
 use crate::failure::{Failure, Problem};
 
 /// Whose limit it is.
@@ -50,6 +50,16 @@ impl Scope {
 }
 
 impl Limit {
+    /// The limits of an allowance that can refuse a request.
+    #[must_use]
+    pub fn all_of(allowance: &Allowance) -> Vec<Self> {
+        let quotas = || allowance.quotas.iter();
+        let uploads = allowance.uploads.map(Self::Uploads);
+        let limits = uploads.into_iter().chain(allowance.requests.map(Self::Requests));
+        let limits = limits.chain(quotas().filter_map(|quota| quota.requests.map(Self::QuotaRequests)));
+        limits.chain(quotas().filter_map(|quota| quota.bytes.map(Self::QuotaBytes))).collect()
+    }
+
     /// A metric label.
     #[must_use]
     pub const fn label(self) -> &'static str {
