@@ -140,7 +140,7 @@ async fn a_refusal_comes_in_place_of_the_100_and_closes_nothing_that_can_go_on()
     let mut connection = harness::RawConnection::open(stage.rig.address()).await.expect("the gateway listens");
     let head = "PUT /files/a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
     connection.send(head).await.expect("it is sent");
-    refused(&connection.answer().await.expect("an answer"), "1 requests per hour");
+    refused(&connection.answer().await.expect("an answer"), "1 request per hour");
     assert!(connection.is_closed().await, "the body was never asked for, so what follows is not trusted");
     assert_eq!(stage.peer.requests().len(), 1);
     assert_eq!(stage.metric("tidegate_received_bytes_total{route=\"files\"}").await, 1.0);
@@ -168,7 +168,7 @@ async fn the_main_file_says_what_holds_where_a_route_does_not() {
     let defaults = "fair-use: { client: { requests: 1/h }, route: { quota: [ { requests: 2, per: 1h } ] } }";
     let stage = Stage::with(Rules::default().settings(defaults), "").await;
     assert_eq!(stage.upload(Protocol::Http1, ANNA, b"x").await.status, 201);
-    refused(&stage.upload(Protocol::Http1, ANNA, b"x").await, "a client of this route may send 1 requests per hour");
+    refused(&stage.upload(Protocol::Http1, ANNA, b"x").await, "a client of this route may send 1 request per hour");
     assert_eq!(stage.upload(Protocol::Http1, BERT, b"x").await.status, 201);
     refused(&stage.upload(Protocol::Http1, 3, b"x").await, "together may send 2 requests until");
 
@@ -177,4 +177,24 @@ async fn the_main_file_says_what_holds_where_a_route_does_not() {
         assert_eq!(stage.upload(Protocol::Http1, ANNA, b"x").await.status, 201);
     }
     refused(&stage.upload(Protocol::Http1, ANNA, b"x").await, "together may send 2 requests until");
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_of_its_clients_is_one() {
+    let send = async |stage: &Stage, peer: u8, forwarded: &str| {
+        let mut connection = stage.connect(peer).await;
+        let head = format!("PUT /files/a HTTP/1.1\r\nHost: a\r\n{forwarded}\r\nContent-Length: 1\r\n\r\nx");
+        connection.send(head).await.expect("it is sent");
+        connection.answer().await.expect("an answer").status
+    };
+    let rules = Rules::default().settings("fair-use: { proxies: { networks: 127.0.0.9 } }");
+    let stage = Stage::with(rules, "limits: { client: { requests: 1/h } }\n").await;
+    let (carla, dora) = ("X-Forwarded-For: 203.0.113.5, 198.51.100.1", "X-Forwarded-For: 203.0.113.5, 198.51.100.2");
+    assert_eq!(send(&stage, 9, carla).await, 201);
+    assert_eq!(send(&stage, 9, dora).await, 201);
+    assert_eq!(send(&stage, 9, "X-Forwarded-For: 203.0.113.6, 198.51.100.1").await, 429);
+    assert_eq!(send(&stage, 9, "Forwarded: for=198.51.100.3\r\nX-Forwarded-For: 198.51.100.1").await, 429);
+    // From anywhere else the field is only what a client says of itself.
+    assert_eq!(send(&stage, ANNA, "X-Forwarded-For: 198.51.100.4").await, 201);
+    assert_eq!(send(&stage, ANNA, "X-Forwarded-For: 198.51.100.5").await, 429);
 }

@@ -86,6 +86,11 @@ impl Stage {
         }
     }
 
+    /// A connection from `127.0.0.CLIENT`.
+    pub(crate) async fn connect(&self, client: u8) -> RawConnection {
+        RawConnection::over(connect(self.rig.address(), client).await.expect("the gateway listens"))
+    }
+
     /// One upload of an announced size, sent whole.
     pub(crate) async fn upload(&self, protocol: Protocol, client: u8, content: &[u8]) -> Answer {
         let mut open = self.open(protocol, client, Some(content.len())).await;

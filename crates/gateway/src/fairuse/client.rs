@@ -4,6 +4,10 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
+use http::HeaderMap;
+use rules::config::Proxies;
+use rules::fair_use::client_address;
+
 /// Bytes of an IPv6 address that name a client: a network of this size is the least that a customer of an access provider gets, so
 /// whoever has one has all of its addresses.
 const IPV6_PREFIX: usize = 8;
@@ -30,6 +34,21 @@ impl ClientKey {
                 Self::of(("network", octets.first_chunk::<IPV6_PREFIX>()), true)
             }
         }
+    }
+
+    /// The client of a request: who it proved to be, else the address of its connection, or the one that a trusted proxy says.
+    pub(crate) fn of_request(
+        peer: IpAddr,
+        headers: &HeaderMap,
+        proxies: Option<&Proxies>,
+        identity: Option<(&str, &str)>,
+    ) -> Self {
+        let address = proxies.map_or(peer, |proxies| {
+            // What is no text is nonsense, which ends the reading.
+            let fields = headers.get_all(proxies.field.name()).iter().map(|value| value.to_str().unwrap_or("?"));
+            client_address(proxies, peer, fields)
+        });
+        Self::new(address, identity)
     }
 
     /// One of so many places for clients that have none of their own.

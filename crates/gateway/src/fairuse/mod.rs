@@ -59,7 +59,7 @@ impl FairUse {
         for (number, route) in (0..).zip(&config.routes) {
             routes.insert(Arc::clone(&route.name), RouteShares::new(number, route, metrics, &clock));
         }
-        let clients = Table::new(config.remembered_clients, metrics.tracked_clients());
+        let clients = Table::new(config.clients.remembered, metrics.tracked_clients());
         Self { routes, clients, clock }
     }
 

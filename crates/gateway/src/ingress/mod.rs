@@ -102,7 +102,8 @@ pub(crate) fn let_in(
         cors::check_origin(&matched.route, &head.headers)?;
         let sizes = head::announced_sizes(&head.headers)?;
         let whole = read::whole_body_digests(&head)?;
-        let client = ClientKey::new(connection.peer.ip(), None);
+        let proxies = app.config.clients.proxies.as_ref();
+        let client = ClientKey::of_request(connection.peer.ip(), &head.headers, proxies, None);
         Ok((find_place(app, ledger, &matched, &client, sizes.of_body())?, matched, sizes, whole))
     })();
     match admitted {

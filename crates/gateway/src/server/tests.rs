@@ -40,7 +40,7 @@ pub(crate) fn config() -> Config {
             streams: 64,
             resets: 20,
         },
-        remembered_clients: 64,
+        clients: rules::config::Clients { remembered: 64, proxies: None },
         timeouts: Timeouts {
             head: Duration::from_secs(10),
             idle: Duration::from_secs(30),

@@ -1,11 +1,11 @@
 //! `limits` of a route and `fair-use` of the main file.
 
 use super::fields::Fields;
-use crate::config::{Allowance, FairUse, Quota, RequestRate};
+use crate::config::{Allowance, Clients, FairUse, ForwardedField, Proxies, Quota, RequestRate};
 use crate::diagnostics::Problems;
 use crate::schema::Object;
-use crate::schema::table::fair_use::{ALLOWANCE, QUOTA};
-use crate::schema::values::{integer, parse_duration, parse_frequency, parse_rate, parse_size};
+use crate::schema::table::fair_use::{ALLOWANCE, FAIR_USE, PROXIES, QUOTA};
+use crate::schema::values::{integer, networks, parse_duration, parse_frequency, parse_rate, parse_size};
 use crate::source::Node;
 
 /// Bytes per second below which no upload would get anywhere.
@@ -27,6 +27,26 @@ impl Said {
             |own: Option<Allowance>, default: &Option<Allowance>| own.or_else(|| default.clone()).unwrap_or_default();
         FairUse { route: either(self.route, &defaults.route), client: either(self.client, &defaults.client) }
     }
+}
+
+/// Reads what `fair-use` says of clients for all routes; `None` after problems.
+pub(super) fn clients(node: Option<&Node>) -> Option<Clients> {
+    let fields = Fields::new(node, &FAIR_USE);
+    let remembered = fields.read("clients", |text| integer(text, 64, 1_000_000))?;
+    let proxies = match fields.get("proxies") {
+        Some(node) => {
+            let fields = Fields::new(Some(node), &PROXIES);
+            let field = match fields.text("field")?.as_str() {
+                "forwarded" => ForwardedField::Forwarded,
+                _ => ForwardedField::XForwardedFor,
+            };
+            let parsed =
+                fields.texts("networks").into_iter().map(|text| networks(&text).ok()).collect::<Option<Vec<_>>>();
+            Some(Proxies { networks: parsed?.concat(), field })
+        }
+        None => None,
+    };
+    Some(Clients { remembered: usize::try_from(remembered).ok()?, proxies })
 }
 
 /// Reads `limits` or `fair-use`; `None` after problems.

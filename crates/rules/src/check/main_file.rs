@@ -5,7 +5,7 @@ use ipnet::IpNet;
 use super::destinations::warn_of_wide_networks;
 use super::fields::Fields;
 use super::{beside, fair_use};
-use crate::config::{Limits, Listener, ListenerTls, Log, LogFormat, Timeouts};
+use crate::config::{Clients, Limits, Listener, ListenerTls, Log, LogFormat, Timeouts};
 use crate::diagnostics::{Problems, did_you_mean};
 use crate::schema::MAIN;
 use crate::schema::table::fair_use::FAIR_USE;
@@ -30,7 +30,7 @@ pub(super) struct MainFile {
     pub(super) admin: std::net::SocketAddr,
     pub(super) limits: Limits,
     pub(super) fair_use: fair_use::Said,
-    pub(super) remembered_clients: usize,
+    pub(super) clients: Clients,
     pub(super) timeouts: Timeouts,
     pub(super) allow_private: Vec<IpNet>,
     pub(super) log: Log,
@@ -48,7 +48,7 @@ pub(super) fn read(root: &Node, problems: &mut Problems) -> Option<MainFile> {
     let listeners = listeners(file.get("listeners"), problems);
     let limits = limits(file.object("limits", &LIMITS), problems);
     let fair_use = fair_use::read(file.get("fair-use"), &FAIR_USE, problems);
-    let clients = file.object("fair-use", &FAIR_USE).read("clients", |text| integer(text, 64, 1_000_000));
+    let clients = fair_use::clients(file.get("fair-use"));
     let log = log(file.object("log", &LOG), problems);
     let admin = file.object("admin", &ADMIN).read("address", address)?;
     check_addresses(root, problems);
@@ -58,7 +58,7 @@ pub(super) fn read(root: &Node, problems: &mut Problems) -> Option<MainFile> {
         admin,
         limits: limits?,
         fair_use: fair_use?,
-        remembered_clients: usize::try_from(clients?).ok()?,
+        clients: clients?,
         timeouts: timeouts(file.object("timeouts", &TIMEOUTS))?,
         allow_private: allow_private(file.object("egress", &EGRESS).get("allow-private")),
         log: log?,

@@ -192,7 +192,7 @@ fn config(main: Option<MainFile>, routes: Vec<Option<(Arc<str>, CheckedRoute)>>)
         listeners: main.listeners,
         admin: main.admin,
         limits: main.limits,
-        remembered_clients: main.remembered_clients,
+        clients: main.clients,
         timeouts: main.timeouts,
         allow_private: main.allow_private,
         log: main.log,

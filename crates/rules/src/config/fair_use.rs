@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 /// What all clients of a route together, and each of them, may take.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FairUse {
@@ -24,6 +26,33 @@ pub struct Allowance {
     pub quotas: Vec<Quota>,
 }
 
+/// What the process knows of clients for all routes.
+#[derive(Debug, Clone, Default)]
+pub struct Clients {
+    /// How many are remembered for their limits, over all routes.
+    pub remembered: usize,
+    /// Who says where they come from, if anybody but their connection does.
+    pub proxies: Option<Proxies>,
+}
+
+/// Proxies of the operator's own before the gateway.
+#[derive(Debug, Clone)]
+pub struct Proxies {
+    /// Where they are.
+    pub networks: Vec<IpNet>,
+    /// What they write.
+    pub field: ForwardedField,
+}
+
+/// The field in which proxies name the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForwardedField {
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
 /// How often a request may come: one in each `count`-th part of `per`, and `burst` at once after a quiet time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestRate {
@@ -44,6 +73,17 @@ pub struct Quota {
     pub bytes: Option<u64>,
     /// At least a second.
     pub per: Duration,
+}
+
+impl ForwardedField {
+    /// The field's name in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::Forwarded => "forwarded",
+        }
+    }
 }
 
 impl Allowance {

@@ -3,10 +3,12 @@
 //! Times are told as the length of time since any fixed moment, by a clock that never goes back. Counting uploads at once and
 //! requests per second is the gateway's work.
 
+mod forwarded;
 mod pace;
 mod refusal;
 mod window;
 
+pub use forwarded::client_address;
 pub use pace::{Pace, longest_piece};
 pub use refusal::{Limit, Refusal, Scope, never_fits};
 pub use window::Window;

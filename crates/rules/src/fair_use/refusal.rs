@@ -87,14 +87,23 @@ impl Refusal {
             Scope::Client => "a client of this route",
         };
         match self.limit {
-            Limit::Uploads(most) => format!("{who} may have {most} uploads under way at once"),
+            Limit::Uploads(most) => format!("{who} may have {} under way at once", counted(most.into(), "upload")),
             Limit::Requests(RequestRate { count, per, .. }) => {
-                format!("{who} may send {count} requests per {}", time_word(per))
+                format!("{who} may send {} per {}", counted(count.into(), "request"), time_word(per))
             }
-            Limit::QuotaRequests(most) => format!("{who} may send {most} requests until the window of this quota ends"),
-            Limit::QuotaBytes(most) => format!("{who} may send {most} bytes until the window of this quota ends"),
+            Limit::QuotaRequests(most) => {
+                format!("{who} may send {} until the window of this quota ends", counted(most, "request"))
+            }
+            Limit::QuotaBytes(most) => {
+                format!("{who} may send {} until the window of this quota ends", counted(most, "byte"))
+            }
         }
     }
+}
+
+fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 fn time_word(per: Duration) -> &'static str {

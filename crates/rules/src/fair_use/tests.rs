@@ -112,8 +112,8 @@ fn a_refusal_names_its_limit_and_says_when_to_come_back() {
         (Scope::Route, Limit::Requests(rate), "all clients of this route together may send 100 requests per minute"),
         (
             Scope::Client,
-            Limit::QuotaRequests(7),
-            "a client of this route may send 7 requests until the window of this quota ends",
+            Limit::QuotaRequests(1),
+            "a client of this route may send 1 request until the window of this quota ends",
         ),
         (
             Scope::Route,
@@ -142,4 +142,49 @@ fn what_no_window_can_hold_is_too_large_and_not_told_to_wait() {
     let failure = never_fits(&quotas, 51).expect("it never fits");
     assert_eq!((failure.problem, failure.retry_after), (Problem::FileTooLarge, None));
     assert!(never_fits(&quotas[..1], u64::MAX).is_none());
+}
+
+#[test]
+fn a_client_behind_proxies_is_the_last_address_that_is_no_proxy() {
+    use crate::config::{ForwardedField, Proxies};
+    // The peer, the fields, the client. 203.0.113.9 stands for what a client made up.
+    let networks = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().expect("a network")).to_vec();
+    let x_forwarded_for: [(&str, &[&str], &str); 13] = [
+        ("192.0.2.1", &["198.51.100.1"], "192.0.2.1"),
+        ("10.0.0.1", &[], "10.0.0.1"),
+        ("10.0.0.1", &["198.51.100.1"], "198.51.100.1"),
+        ("::ffff:10.0.0.1", &["::ffff:198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", &["203.0.113.9, 198.51.100.1, 10.0.0.2"], "198.51.100.1"),
+        ("10.0.0.1", &["203.0.113.9", "198.51.100.1", "10.0.0.2"], "198.51.100.1"),
+        ("10.0.0.1", &["10.0.0.3,, 10.0.0.2 ,"], "10.0.0.3"),
+        ("10.0.0.1", &["198.51.100.1:4711"], "198.51.100.1"),
+        ("fd00::1", &["[2001:db8::1]:4711"], "2001:db8::1"),
+        ("10.0.0.1", &["2001:db8::1, [2001:db8::2]"], "2001:db8::2"),
+        ("10.0.0.1", &["198.51.100.1, unknown"], "10.0.0.1"),
+        ("10.0.0.1", &["198.51.100.1, ?, 10.0.0.2"], "10.0.0.2"),
+        ("10.0.0.1", &["203.0.113.9, \", 198.51.100.1"], "198.51.100.1"),
+    ];
+    let forwarded: [(&str, &[&str], &str); 11] = [
+        ("10.0.0.1", &["for=198.51.100.1;proto=https"], "198.51.100.1"),
+        ("10.0.0.1", &["proto=https;FOR=\"[2001:db8::1]:4711\""], "2001:db8::1"),
+        ("10.0.0.1", &["for=203.0.113.9", "for=198.51.100.1, for=10.0.0.2"], "198.51.100.1"),
+        ("10.0.0.1", &["for=_hidden"], "10.0.0.1"),
+        ("10.0.0.1", &["198.51.100.1"], "10.0.0.1"),
+        ("10.0.0.1", &["for=198.51.100.1;for=203.0.113.9"], "10.0.0.1"),
+        ("10.0.0.1", &["by=\"a, for=203.0.113.9\""], "10.0.0.1"),
+        ("10.0.0.1", &["for=203.0.113.9, for=\"198.51.100.1"], "10.0.0.1"),
+        // What a client opens, the proxy's own words must not end up in.
+        ("10.0.0.1", &["for=203.0.113.9;x=\", for=198.51.100.1"], "10.0.0.1"),
+        ("10.0.0.1", &["for=203.0.113.9;x=\"\\\", for=198.51.100.1"], "198.51.100.1"),
+        ("192.0.2.1", &["for=198.51.100.1"], "192.0.2.1"),
+    ];
+    let tables = [(ForwardedField::XForwardedFor, &x_forwarded_for[..]), (ForwardedField::Forwarded, &forwarded[..])];
+    for (field, table) in tables {
+        let proxies = Proxies { networks: networks.clone(), field };
+        for (peer, fields, expected) in table {
+            let peer = peer.parse().expect("an address");
+            let address = client_address(&proxies, peer, fields.iter().copied());
+            assert_eq!(address.to_string(), *expected, "{field:?} {fields:?} from {peer}");
+        }
+    }
 }

@@ -35,7 +35,7 @@ impl Stage {
 
     fn remembering(clients: usize, route: Allowance, client: Allowance) -> Self {
         let mut config = crate::upstream::tests::config(&[]);
-        config.remembered_clients = clients;
+        config.clients.remembered = clients;
         let limits = rules::config::FairUse { route, client };
         config.routes =
             config.routes.iter().map(|route| Arc::new(Route { limits: limits.clone(), ..(**route).clone() })).collect();

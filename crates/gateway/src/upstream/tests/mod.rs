@@ -107,7 +107,7 @@ pub(crate) fn config(targets: &[&Arc<Target>]) -> Config {
             head_fields: 64,
             ..crate::server::tests::config().limits
         },
-        remembered_clients: 64,
+        clients: rules::config::Clients { remembered: 64, proxies: None },
         timeouts: Timeouts {
             head: Duration::from_secs(10),
             idle: IDLE_LIMIT,

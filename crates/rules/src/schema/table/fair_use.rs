@@ -19,6 +19,30 @@ pub(crate) static FAIR_USE: Object = object(
         optional("route", Shape::Object(&ALLOWANCE), "What all clients of a route may take together."),
         optional("client", Shape::Object(&ALLOWANCE), "What each client may take of a route."),
         CLIENTS,
+        optional(
+            "proxies",
+            Shape::Object(&PROXIES),
+            "Proxies of yours before the gateway. Without it a client's address is that of its connection.",
+        ),
+    ],
+);
+
+pub(crate) static PROXIES: Object = object(
+    "proxies",
+    "Proxies of yours that clients come through. From a connection of one of them, the client is the last address in the field that is no such proxy; \
+     what clients write themselves stands before that and is not believed.",
+    &[
+        required(
+            "networks",
+            Shape::OneOrMore(&Shape::Leaf(Leaf::Networks)),
+            "Where they are: `10.1.0.0/16`. Each must write the field, and clients must not be in these networks.",
+        ),
+        default(
+            "field",
+            "x-forwarded-for",
+            Shape::Leaf(Leaf::Choice(&["x-forwarded-for", "forwarded"])),
+            "Which field they write. Only this one is read.",
+        ),
     ],
 );
 
