@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::budget::Budget;
-use crate::fairuse::FairUse;
+use crate::fairuse::{FairUse, HeldBack};
 use crate::ingress::drain::Drains;
 use crate::metrics::Metrics;
 use crate::uploads::UploadTable;
@@ -40,7 +40,7 @@ pub struct App {
 }
 
 /// What is known of a client's connection.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ConnectionInfo {
     /// The client's address.
     pub peer: SocketAddr,
@@ -50,6 +50,8 @@ pub struct ConnectionInfo {
     pub tls: bool,
     /// Whether it speaks HTTP/2.
     pub http2: bool,
+    /// Whether bodies on it wait for limits.
+    pub held_back: HeldBack,
 }
 
 impl fmt::Debug for App {

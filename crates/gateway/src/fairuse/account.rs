@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rules::config::{Allowance, Quota};
-use rules::fair_use::{Limit, Pace, Refusal, Scope, Window};
+use rules::fair_use::{Limit, Pace, Refusal, Scope, Window, longest_piece};
 
 use super::clock::Clock;
 use super::rate::{Rate, Taken};
@@ -75,6 +75,11 @@ impl Account {
             && used.pace.is_idle(now)
             && share.quotas().iter().zip(&used.windows).all(|(quota, window)| window.is_idle(quota, now))
             && share.rate.as_ref().is_none_or(|rate| rate.is_idle(&self.requests, now))
+    }
+
+    /// The longest piece that one of the uploads under way may reserve.
+    pub(super) fn longest_piece(&self, bytes_per_second: u64) -> usize {
+        longest_piece(bytes_per_second, self.used().uploads)
     }
 
     /// Reserves the time that bytes take, and says from when on they may pass.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::account::Hold;
 use super::clock::Clock;
+use super::held_back::HeldBack;
 use super::meter::Meter;
 use crate::metrics::RouteMetrics;
 
@@ -28,10 +29,18 @@ impl Grant {
     }
 
     /// Counts the upload's body, and slows it down.
-    pub(crate) fn meter(&self) -> Meter {
+    /// `held_back` is the connection that it comes on.
+    pub(crate) fn meter(&self, held_back: &HeldBack) -> Meter {
         let Some((clock, metrics)) = &self.around else { return Meter::default() };
         let accounts = self.holds.iter().map(Hold::account).collect();
-        Meter::new(accounts, self.announced, Arc::clone(&self.received), clock.clone(), metrics.clone())
+        Meter::new(
+            accounts,
+            self.announced,
+            Arc::clone(&self.received),
+            clock.clone(),
+            metrics.clone(),
+            held_back.clone(),
+        )
     }
 
     /// The upload is not let in after all, through no fault of its client: it is as if it had never come.

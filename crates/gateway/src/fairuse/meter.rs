@@ -8,13 +8,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
-use rules::fair_use::{Refusal, longest_piece};
+use rules::fair_use::Refusal;
 use tokio::time::{Sleep, sleep_until};
 
 use super::account::{Account, Share};
 use super::clock::Clock;
+use super::held_back::{HeldBack, HeldBackNow};
 use crate::metrics::RouteMetrics;
 
 /// Watches one body. The default lets everything through.
@@ -33,11 +35,11 @@ struct Limits {
     received: Arc<AtomicU64>,
     clock: Clock,
     metrics: RouteMetrics,
-    /// The longest piece that is given at once; none where nothing is slowed down.
-    piece: Option<usize>,
     /// Until a piece may pass. Kept over many pieces.
     timer: Option<Pin<Box<Sleep>>>,
-    is_waiting: bool,
+    /// The piece that waits, and the note on its connection that it does.
+    waits: Option<(usize, HeldBackNow)>,
+    held_back: HeldBack,
 }
 
 impl Meter {
@@ -47,10 +49,9 @@ impl Meter {
         received: Arc<AtomicU64>,
         clock: Clock,
         metrics: RouteMetrics,
+        held_back: HeldBack,
     ) -> Self {
-        let rates = accounts.iter().filter_map(|(share, _)| share.bytes_per_second());
-        let piece = rates.min().map(longest_piece);
-        let limits = Limits { accounts, announced, received, clock, metrics, piece, timer: None, is_waiting: false };
+        let limits = Limits { accounts, announced, received, clock, metrics, timer: None, waits: None, held_back };
         Self { limits: Some(Box::new(limits)), held: Bytes::new() }
     }
 
@@ -71,18 +72,16 @@ impl Meter {
         if self.held.is_empty() {
             return Poll::Ready(None);
         }
-        let Some((limits, longest)) = self.limits.as_mut().and_then(|limits| limits.piece.map(|piece| (limits, piece)))
-        else {
-            return Poll::Ready(Some(std::mem::take(&mut self.held)));
+        let len = match &mut self.limits {
+            Some(limits) => ready!(limits.poll_piece(self.held.len(), cx)),
+            None => self.held.len(),
         };
-        let len = longest.min(self.held.len());
-        ready!(limits.poll_time_of(len, cx));
         Poll::Ready(Some(self.held.split_to(len)))
     }
 
     /// Whether bytes are there that may not pass yet: it is this gateway that is waited for.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.limits.as_ref().is_some_and(|limits| limits.is_waiting)
+        self.limits.as_ref().is_some_and(|limits| limits.waits.is_some())
     }
 }
 
@@ -102,26 +101,32 @@ impl Limits {
         })
     }
 
-    /// Ready when a piece of this length may pass. It is reserved once, at the first call.
-    fn poll_time_of(&mut self, len: usize, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.is_waiting {
-            let now = self.clock.now();
-            let rates = self.accounts.iter().filter_map(|(share, account)| Some((account, share.bytes_per_second()?)));
-            let from = rates.map(|(account, rate)| account.reserve(len, rate, now)).max().unwrap_or(now);
-            if from <= now {
-                return Poll::Ready(());
+    /// Ready with the length of a piece that may pass. It is reserved once, at the first call.
+    fn poll_piece(&mut self, held: usize, cx: &mut Context<'_>) -> Poll<usize> {
+        if self.waits.is_none() {
+            let (len, from) = self.reserve(held);
+            if from <= self.clock.now() {
+                return Poll::Ready(len);
             }
             let moment = self.clock.moment(from);
             match &mut self.timer {
                 Some(timer) => timer.as_mut().reset(moment),
                 None => self.timer = Some(Box::pin(sleep_until(moment))),
             }
-            self.is_waiting = true;
+            self.waits = Some((len, self.held_back.begin()));
         }
         if let Some(timer) = &mut self.timer {
             ready!(timer.as_mut().poll(cx));
         }
-        self.is_waiting = false;
-        Poll::Ready(())
+        Poll::Ready(self.waits.take().map_or(held, |(len, _)| len))
+    }
+
+    /// How long the next piece is, and from when on it may pass.
+    fn reserve(&self, held: usize) -> (usize, Duration) {
+        let now = self.clock.now();
+        let rates = || self.accounts.iter().filter_map(|(share, account)| Some((account, share.bytes_per_second()?)));
+        let len = rates().map(|(account, rate)| account.longest_piece(rate)).fold(held, usize::min);
+        let from = rates().map(|(account, rate)| account.reserve(len, rate, now)).max();
+        (len, from.unwrap_or(now))
     }
 }

@@ -9,6 +9,7 @@ mod account;
 mod client;
 mod clock;
 mod grant;
+mod held_back;
 mod meter;
 mod rate;
 mod table;
@@ -26,6 +27,7 @@ use rules::fair_use::{Refusal, Scope, never_fits};
 pub(crate) use client::ClientKey;
 pub use clock::Clock;
 pub(crate) use grant::Grant;
+pub use held_back::HeldBack;
 pub(crate) use meter::Meter;
 
 use crate::metrics::{Metrics, RouteMetrics};

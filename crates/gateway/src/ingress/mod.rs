@@ -110,7 +110,7 @@ pub(crate) fn let_in(
         Ok((place, matched, sizes, whole)) => {
             let timeouts = &app.config.timeouts;
             let body = BodyReader::new(body, connection.http2, awaits_100, sizes.content_length, whole, timeouts);
-            let body = body.metered(place.grant.meter());
+            let body = body.metered(place.grant.meter(&connection.held_back), connection.held_back.clone());
             let received = OffsetDateTime::now_utc();
             Ok((Arrival { ledger: ledger.clone(), matched, head, received, place }, body))
         }

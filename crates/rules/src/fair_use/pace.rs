@@ -12,10 +12,14 @@ const PIECES_PER_SECOND: u64 = 16;
 /// The largest piece: with it, an abandoned reservation wastes little, and more gain nothing.
 const LARGEST_PIECE: u64 = 64 * 1024;
 
-/// The longest piece to be reserved at once at a rate, in bytes.
+/// The smallest: less would be more framing than file.
+const SMALLEST_PIECE: u64 = 256;
+
+/// The longest piece to be reserved at once by one of so many uploads that share a rate, in bytes.
 #[must_use]
-pub fn longest_piece(bytes_per_second: u64) -> usize {
-    let piece = (bytes_per_second / PIECES_PER_SECOND).clamp(1, LARGEST_PIECE);
+pub fn longest_piece(bytes_per_second: u64, uploads: u32) -> usize {
+    let share = bytes_per_second / u64::from(uploads.max(1));
+    let piece = (share / PIECES_PER_SECOND).clamp(SMALLEST_PIECE, LARGEST_PIECE);
     usize::try_from(piece).unwrap_or(usize::MAX)
 }
 

@@ -98,10 +98,10 @@ fn a_quiet_time_saves_nothing_up() {
 
 #[test]
 fn pieces_are_small_enough_to_move_evenly() {
-    assert_eq!(longest_piece(1024), 64);
-    assert_eq!(longest_piece(1 << 20), 64 << 10);
-    assert_eq!(longest_piece(u64::MAX), 64 << 10);
-    assert_eq!(longest_piece(0), 1);
+    assert_eq!(longest_piece(16 << 10, 1), 1 << 10);
+    assert_eq!(longest_piece(16 << 20, 512), 2 << 10);
+    assert_eq!(longest_piece(u64::MAX, 0), 64 << 10);
+    assert_eq!(longest_piece(0, u32::MAX), 256);
 }
 
 #[test]

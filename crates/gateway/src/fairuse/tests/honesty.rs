@@ -27,7 +27,7 @@ proptest! {
         for (announced, pause, received) in asks {
             match stage.ask(&address(1), Some(announced)) {
                 Ok(grant) => {
-                    let mut meter = grant.meter();
+                    let mut meter = grant.meter(&HeldBack::default());
                     let chunk = vec![7; usize::try_from(received.min(announced)).expect("it is small")];
                     meter.take(chunk.into()).expect("no more came than was announced");
                 }

@@ -200,7 +200,7 @@ async fn bytes_are_charged_as_announced_and_settled_as_received() {
     let grant = stage.ask(&client, Some(900)).expect("it fits");
     // While it is under way, its announced size is spoken for.
     assert_eq!(stage.refused(&client, Some(101)).retry_after, Some(HOUR));
-    let mut meter = grant.meter();
+    let mut meter = grant.meter(&HeldBack::default());
     stream(&mut meter, [300, 100]).await.expect("it was announced");
     drop(grant);
     stage.refused(&client, Some(601));
@@ -213,7 +213,7 @@ async fn bytes_are_charged_as_announced_and_settled_as_received() {
 async fn a_body_of_unknown_size_is_cut_where_the_quota_ends() {
     let stage = Stage::new(quota(None, Some(100)), quota(None, Some(50)));
     let grant = stage.ask(&address(1), None).expect("nothing was taken");
-    let mut meter = grant.meter();
+    let mut meter = grant.meter(&HeldBack::default());
     let refusal = stream(&mut meter, [30, 20, 1]).await.expect_err("it passes the quota");
     assert_eq!((refusal.scope, refusal.wait), (Scope::Client, HOUR));
     drop(grant);
@@ -222,7 +222,7 @@ async fn a_body_of_unknown_size_is_cut_where_the_quota_ends() {
     stage.pass(HOUR);
     let grant = stage.ask(&address(1), Some(10)).expect("a new window has begun");
     // More than announced is charged as well.
-    stream(&mut grant.meter(), [10, 40]).await.expect("it fits");
+    stream(&mut grant.meter(&HeldBack::default()), [10, 40]).await.expect("it fits");
     stage.refused(&address(1), Some(1));
 }
 
@@ -231,7 +231,7 @@ async fn a_route_without_limits_remembers_nobody() {
     let stage = Stage::new(Allowance::default(), Allowance::default());
     for last in 0..=255 {
         let grant = stage.ask(&address(last), Some(u64::MAX)).expect("nothing is limited");
-        stream(&mut grant.meter(), [1 << 20]).await.expect("nothing is limited");
+        stream(&mut grant.meter(&HeldBack::default()), [1 << 20]).await.expect("nothing is limited");
     }
     stage.shows("tidegate_tracked_clients 0");
     stage.fair_use.admit("no such route", &address(1), None).map(drop).expect("nothing is limited");

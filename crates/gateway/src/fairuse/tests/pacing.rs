@@ -13,7 +13,9 @@ async fn take_together(stage: &Stage, uploads: &[(u8, usize)]) -> Duration {
     let begun = Instant::now();
     let streams = uploads.iter().map(async |(client, chunks)| {
         let grant = stage.ask(&address(*client), None).expect("nothing is refused");
-        stream(&mut grant.meter(), std::iter::repeat_n(50_000, *chunks)).await.expect("nothing is cut");
+        stream(&mut grant.meter(&HeldBack::default()), std::iter::repeat_n(50_000, *chunks))
+            .await
+            .expect("nothing is cut");
     });
     futures::future::join_all(streams).await;
     begun.elapsed()
@@ -71,7 +73,7 @@ async fn all_clients_share_the_rate_of_the_route() {
 async fn says_whether_bytes_wait_for_their_time() {
     let stage = Stage::each(bytes_per_second(16_000));
     let grant = stage.ask(&address(1), None).expect("nothing is refused");
-    let mut meter = grant.meter();
+    let mut meter = grant.meter(&HeldBack::default());
     meter.take(Bytes::from_static(&[7; 1500])).expect("nothing is cut");
     let piece = poll_fn(|cx| meter.poll_give(cx)).now_or_never().flatten().expect("the first piece may pass");
     assert_eq!(piece.len(), 1000);
