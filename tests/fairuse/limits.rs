@@ -82,7 +82,7 @@ async fn requests_in_a_window() {
                 assert_eq!(stage.upload(protocol, ANNA, b"0123456789").await.status, 201);
             }
             let told =
-                refused(&stage.upload(protocol, ANNA, b"0123456789").await, &format!("{says} send 2 requests until"));
+                refused(&stage.upload(protocol, ANNA, b"0123456789").await, &format!("{says} send 2 requests in 24h"));
             assert!((86_300..=86_400).contains(&told), "{told}");
             other_client(&stage, protocol, is_shared, says).await;
             stage.rig.pass(Duration::from_secs(told));
@@ -100,7 +100,7 @@ async fn bytes_in_a_window() {
             stage.half(protocol, ANNA).await.vanish();
             stage.until(0).await;
             assert_eq!(stage.upload(protocol, ANNA, b"0123456789").await.status, 201);
-            refused(&stage.upload(protocol, ANNA, b"0123456789a").await, &format!("{says} send 25 bytes until"));
+            refused(&stage.upload(protocol, ANNA, b"0123456789a").await, &format!("{says} send 25 bytes in 1h"));
             assert_eq!(stage.upload(protocol, ANNA, b"0123456789").await.status, 201);
             let told = refused(&stage.upload(protocol, ANNA, b"0").await, says);
             other_client(&stage, protocol, is_shared, says).await;
@@ -126,7 +126,7 @@ async fn a_body_of_unknown_size_is_cut_at_the_end_of_the_quota_and_nothing_is_st
         stage.uploads_until(|uploads| uploads.iter().any(|upload| upload["received_bytes"] == 20)).await;
         // The refusal may come before the last of it was sent.
         let _sent = open.send(rest, true).await;
-        refused(&open.answer().await, "send 25 bytes until");
+        refused(&open.answer().await, "send 25 bytes in 1h");
         stage.until(0).await;
         let whole = stage.peer.requests().into_iter().filter(|request| request.complete).count();
         assert_eq!(whole, 0, "{:?}", stage.peer.requests());
@@ -160,7 +160,7 @@ async fn a_request_without_room_costs_its_client_nothing() {
     for _ in 0..2 {
         assert_eq!(stage.upload(Protocol::Http1, ANNA, b"x").await.status, 201);
     }
-    refused(&stage.upload(Protocol::Http1, ANNA, b"x").await, "3 requests until");
+    refused(&stage.upload(Protocol::Http1, ANNA, b"x").await, "3 requests in 1h");
 }
 
 #[tokio::test]
@@ -170,13 +170,13 @@ async fn the_main_file_says_what_holds_where_a_route_does_not() {
     assert_eq!(stage.upload(Protocol::Http1, ANNA, b"x").await.status, 201);
     refused(&stage.upload(Protocol::Http1, ANNA, b"x").await, "a client of this route may send 1 request per hour");
     assert_eq!(stage.upload(Protocol::Http1, BERT, b"x").await.status, 201);
-    refused(&stage.upload(Protocol::Http1, 3, b"x").await, "together may send 2 requests until");
+    refused(&stage.upload(Protocol::Http1, 3, b"x").await, "together may send 2 requests in 1h");
 
     let stage = Stage::with(Rules::default().settings(defaults), "limits: { client: {} }\n").await;
     for _ in 0..2 {
         assert_eq!(stage.upload(Protocol::Http1, ANNA, b"x").await.status, 201);
     }
-    refused(&stage.upload(Protocol::Http1, ANNA, b"x").await, "together may send 2 requests until");
+    refused(&stage.upload(Protocol::Http1, ANNA, b"x").await, "together may send 2 requests in 1h");
 }
 
 #[tokio::test]

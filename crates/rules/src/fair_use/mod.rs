@@ -10,7 +10,7 @@ mod window;
 
 pub use forwarded::client_address;
 pub use pace::{Pace, longest_piece};
-pub use refusal::{Limit, Refusal, Scope, never_fits};
+pub use refusal::{Limit, Refusal, Scope, never_fits, sentences};
 pub use window::Window;
 
 #[cfg(test)]

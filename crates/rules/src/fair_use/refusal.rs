@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{Allowance, Quota, RequestRate};
+use crate::config::{Allowance, FairUse, Quota, RequestRate};
 use crate::failure::{Failure, Problem};
 
 /// Whose limit it is.
@@ -22,9 +22,9 @@ pub enum Limit {
     /// Requests per time.
     Requests(RequestRate),
     /// Requests in a window.
-    QuotaRequests(u64),
+    QuotaRequests(Quota),
     /// Bytes in a window.
-    QuotaBytes(u64),
+    QuotaBytes(Quota),
 }
 
 /// A limit that has been reached.
@@ -53,11 +53,11 @@ impl Limit {
     /// The limits of an allowance that can refuse a request.
     #[must_use]
     pub fn all_of(allowance: &Allowance) -> Vec<Self> {
-        let quotas = || allowance.quotas.iter();
+        let quotas = || allowance.quotas.iter().copied();
         let uploads = allowance.uploads.map(Self::Uploads);
         let limits = uploads.into_iter().chain(allowance.requests.map(Self::Requests));
-        let limits = limits.chain(quotas().filter_map(|quota| quota.requests.map(Self::QuotaRequests)));
-        limits.chain(quotas().filter_map(|quota| quota.bytes.map(Self::QuotaBytes))).collect()
+        let limits = limits.chain(quotas().filter(|quota| quota.requests.is_some()).map(Self::QuotaRequests));
+        limits.chain(quotas().filter(|quota| quota.bytes.is_some()).map(Self::QuotaBytes)).collect()
     }
 
     /// A metric label.
@@ -79,25 +79,44 @@ impl Refusal {
         Failure { retry_after: Some(self.wait), ..Failure::new(Problem::RateLimited, self.detail()) }
     }
 
-    /// The text of the answer. How much others have taken is not told.
-    #[must_use]
-    pub fn detail(&self) -> String {
-        let who = match self.scope {
-            Scope::Route => "all clients of this route together",
-            Scope::Client => "a client of this route",
-        };
-        match self.limit {
-            Limit::Uploads(most) => format!("{who} may have {} under way at once", counted(most.into(), "upload")),
-            Limit::Requests(RequestRate { count, per, .. }) => {
-                format!("{who} may send {} per {}", counted(count.into(), "request"), time_word(per))
-            }
-            Limit::QuotaRequests(most) => {
-                format!("{who} may send {} until the window of this quota ends", counted(most, "request"))
-            }
-            Limit::QuotaBytes(most) => {
-                format!("{who} may send {} until the window of this quota ends", counted(most, "byte"))
-            }
+    fn detail(&self) -> String {
+        sentence(self.scope, self.limit)
+    }
+}
+
+/// What the limits of a route are, a sentence each.
+#[must_use]
+pub fn sentences(limits: &FairUse) -> Vec<String> {
+    let scopes = [(Scope::Client, &limits.client), (Scope::Route, &limits.route)];
+    let of_scope = |(scope, allowance): (Scope, &Allowance)| {
+        let refusing = Limit::all_of(allowance).into_iter().map(move |limit| sentence(scope, limit));
+        let pace = allowance.bytes_per_second;
+        let pace = pace.map(|rate| format!("{} may send {} per second", who(scope), counted(rate, "byte")));
+        refusing.chain(pace).collect::<Vec<_>>()
+    };
+    scopes.into_iter().flat_map(of_scope).collect()
+}
+
+/// How much others have taken is not told.
+fn sentence(scope: Scope, limit: Limit) -> String {
+    let who = who(scope);
+    let in_window = |most: Option<u64>, what: &str, quota: Quota| {
+        format!("{who} may send {} in {}", counted(most.unwrap_or(0), what), written(quota.per))
+    };
+    match limit {
+        Limit::Uploads(most) => format!("{who} may have {} under way at once", counted(most.into(), "upload")),
+        Limit::Requests(RequestRate { count, per, .. }) => {
+            format!("{who} may send {} per {}", counted(count.into(), "request"), time_word(per))
         }
+        Limit::QuotaRequests(quota) => in_window(quota.requests, "request", quota),
+        Limit::QuotaBytes(quota) => in_window(quota.bytes, "byte", quota),
+    }
+}
+
+fn who(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Route => "all clients of this route together",
+        Scope::Client => "a client of this route",
     }
 }
 
@@ -111,6 +130,16 @@ fn time_word(per: Duration) -> &'static str {
         0..60 => "second",
         60..3600 => "minute",
         _ => "hour",
+    }
+}
+
+/// A time as the configuration writes it.
+fn written(per: Duration) -> String {
+    match per.as_millis() {
+        millis if millis.is_multiple_of(3_600_000) => format!("{}h", millis / 3_600_000),
+        millis if millis.is_multiple_of(60_000) => format!("{}m", millis / 60_000),
+        millis if millis.is_multiple_of(1_000) => format!("{}s", millis / 1_000),
+        millis => format!("{millis}ms"),
     }
 }
 

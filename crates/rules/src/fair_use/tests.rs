@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::{Quota, RequestRate};
+use crate::config::{Allowance, FairUse, Quota, RequestRate};
 use crate::failure::Problem;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -18,8 +18,8 @@ fn a_window_begins_with_its_first_request_and_ends_after_its_time() {
         assert_eq!(window.refusal(&quota, 0, at(moment)), None);
         window.charge(&quota, 0, at(moment));
     }
-    assert_eq!(window.refusal(&quota, 0, at(3600)), Some((Limit::QuotaRequests(2), at(100))));
-    assert_eq!(window.refusal(&quota, 0, at(3699)), Some((Limit::QuotaRequests(2), at(1))));
+    assert_eq!(window.refusal(&quota, 0, at(3600)), Some((Limit::QuotaRequests(quota), at(100))));
+    assert_eq!(window.refusal(&quota, 0, at(3699)), Some((Limit::QuotaRequests(quota), at(1))));
     assert_eq!(window.refusal(&quota, 0, at(3700)), None);
     window.charge(&quota, 0, at(5000));
     assert!(!window.is_idle(&quota, at(5000 + 3599)) && window.is_idle(&quota, at(5000 + 3600)));
@@ -31,7 +31,7 @@ fn bytes_are_charged_as_announced_and_settled_in_their_own_window() {
     let mut window = Window::default();
     let begun = window.charge(&quota, 900, at(0));
     assert_eq!(window.refusal(&quota, 100, at(1)), None);
-    assert_eq!(window.refusal(&quota, 101, at(1)), Some((Limit::QuotaBytes(1000), at(3599))));
+    assert_eq!(window.refusal(&quota, 101, at(1)), Some((Limit::QuotaBytes(quota), at(3599))));
     window.give_back(begun, 0, 850);
     assert_eq!(window.refusal(&quota, 950, at(2)), None);
     assert!(window.refusal(&quota, 951, at(2)).is_some());
@@ -49,7 +49,7 @@ fn bytes_that_were_not_announced_are_cut_where_the_quota_ends() {
     assert_eq!(window.refusal(&quota, 0, at(0)), None);
     window.charge(&quota, 0, at(0));
     assert_eq!(window.charge_more(&quota, 10, at(1)), Ok(()));
-    assert_eq!(window.charge_more(&quota, 1, at(2)), Err((Limit::QuotaBytes(10), at(3598))));
+    assert_eq!(window.charge_more(&quota, 1, at(2)), Err((Limit::QuotaBytes(quota), at(3598))));
     // A further request of unknown size has no room for a single byte.
     assert!(window.refusal(&quota, 0, at(2)).is_some());
     assert_eq!(window.charge_more(&quota, 1, at(3600)), Ok(()));
@@ -59,7 +59,7 @@ fn bytes_that_were_not_announced_are_cut_where_the_quota_ends() {
 fn numbers_at_the_end_of_their_range_do_not_wrap() {
     let quota = Quota { requests: Some(u64::MAX), bytes: Some(u64::MAX - 1), per: Duration::MAX };
     let mut window = Window::default();
-    assert_eq!(window.refusal(&quota, u64::MAX, Duration::MAX), Some((Limit::QuotaBytes(u64::MAX - 1), at(0))));
+    assert_eq!(window.refusal(&quota, u64::MAX, Duration::MAX), Some((Limit::QuotaBytes(quota), at(0))));
     window.charge(&quota, u64::MAX, Duration::MAX);
     assert!(window.charge_more(&quota, u64::MAX, Duration::MAX).is_err());
     window.give_back(Duration::MAX, 5, 5);
@@ -107,18 +107,15 @@ fn pieces_are_small_enough_to_move_evenly() {
 #[test]
 fn a_refusal_names_its_limit_and_says_when_to_come_back() {
     let rate = RequestRate { count: 100, per: Duration::from_secs(60), burst: 5 };
+    let quota = Quota { requests: Some(1), bytes: None, per: HOUR * 24 };
     let table = [
         (Scope::Client, Limit::Uploads(4), "a client of this route may have 4 uploads under way at once"),
         (Scope::Route, Limit::Requests(rate), "all clients of this route together may send 100 requests per minute"),
-        (
-            Scope::Client,
-            Limit::QuotaRequests(1),
-            "a client of this route may send 1 request until the window of this quota ends",
-        ),
+        (Scope::Client, Limit::QuotaRequests(quota), "a client of this route may send 1 request in 24h"),
         (
             Scope::Route,
-            Limit::QuotaBytes(9),
-            "all clients of this route together may send 9 bytes until the window of this quota ends",
+            Limit::QuotaBytes(Quota { bytes: Some(9), per: Duration::from_millis(1500), ..quota }),
+            "all clients of this route together may send 9 bytes in 1500ms",
         ),
     ];
     for (scope, limit, detail) in table {
@@ -187,4 +184,19 @@ fn a_client_behind_proxies_is_the_last_address_that_is_no_proxy() {
             assert_eq!(address.to_string(), *expected, "{field:?} {fields:?} from {peer}");
         }
     }
+}
+
+#[test]
+fn what_is_limited_can_be_told_in_sentences() {
+    let quota = Quota { requests: Some(5), bytes: Some(1 << 20), per: Duration::from_secs(90) };
+    let client = Allowance { uploads: Some(2), quotas: vec![quota], ..Allowance::default() };
+    let route = Allowance { bytes_per_second: Some(2048), ..Allowance::default() };
+    let expected = [
+        "a client of this route may have 2 uploads under way at once",
+        "a client of this route may send 5 requests in 90s",
+        "a client of this route may send 1048576 bytes in 90s",
+        "all clients of this route together may send 2048 bytes per second",
+    ];
+    assert_eq!(sentences(&FairUse { route, client }), expected);
+    assert!(sentences(&FairUse::default()).is_empty());
 }

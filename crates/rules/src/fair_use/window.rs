@@ -23,8 +23,8 @@ impl Window {
         // Nothing more can come once all bytes are used, however small a body of unknown size may be.
         let bytes = bytes.max(1);
         let limit = match () {
-            () if full(window.requests, 1, quota.requests) => Limit::QuotaRequests(quota.requests.unwrap_or(0)),
-            () if full(window.bytes, bytes, quota.bytes) => Limit::QuotaBytes(quota.bytes.unwrap_or(0)),
+            () if full(window.requests, 1, quota.requests) => Limit::QuotaRequests(*quota),
+            () if full(window.bytes, bytes, quota.bytes) => Limit::QuotaBytes(*quota),
             () => return None,
         };
         Some((limit, window.left(quota, now)))
@@ -45,8 +45,8 @@ impl Window {
     pub fn charge_more(&mut self, quota: &Quota, bytes: u64, now: Duration) -> Result<(), (Limit, Duration)> {
         *self = self.at(quota, now);
         let sum = self.bytes.saturating_add(bytes);
-        if let Some(most) = quota.bytes.filter(|most| sum > *most) {
-            return Err((Limit::QuotaBytes(most), self.left(quota, now)));
+        if quota.bytes.is_some_and(|most| sum > most) {
+            return Err((Limit::QuotaBytes(*quota), self.left(quota, now)));
         }
         self.begun.get_or_insert(now);
         self.bytes = sum;

@@ -36,7 +36,7 @@ fn a_good_upload_sends_every_step_once_and_ends_with_the_result() {
 #[test]
 fn each_trouble_with_the_body_is_the_contracts_problem_and_commits_nothing() {
     let early = |status| TransferTrouble::EarlyAnswer(answer(status, ""));
-    let refusal = Refusal { scope: Scope::Client, limit: Limit::QuotaBytes(9), wait: Duration::from_secs(60) };
+    let refusal = Refusal { scope: Scope::Client, limit: Limit::Uploads(9), wait: Duration::from_secs(60) };
     let table = [
         (TransferTrouble::ClientGone, Problem::ClientGone),
         (TransferTrouble::ClientTooSlow("slow".to_owned()), Problem::ClientTooSlow),
