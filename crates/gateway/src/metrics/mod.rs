@@ -90,7 +90,7 @@ impl Metrics {
 
     /// The gauge of clients whose use of limits is remembered.
     pub(crate) fn tracked_clients(&self) -> IntGauge {
-        self.series.tracked_clients.clone()
+        self.series.limits.tracked_clients.clone()
     }
 
     /// A configuration took effect. `generation` counts from 1.

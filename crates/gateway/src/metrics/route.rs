@@ -63,7 +63,7 @@ impl RouteMetrics {
         }
         for (scope, allowance) in [(Scope::Route, &route.limits.route), (Scope::Client, &route.limits.client)] {
             for limit in Limit::all_of(allowance) {
-                series.limited_requests.with_label_values(&[&*route.name, scope.label(), limit.label()]);
+                series.limits.limited_requests.with_label_values(&[&*route.name, scope.label(), limit.label()]);
             }
         }
         let target = route.steps.get(route.transfer).map(|step| &step.request.target.name);
@@ -95,7 +95,7 @@ impl RouteMetrics {
             received: series.received_bytes.with_label_values(&[&**name]),
             client_stall: stall(Side::Client),
             upstream_stall: stall(Side::Upstream),
-            throttled: series.throttled_seconds.with_label_values(&[&**name]),
+            throttled: series.limits.throttled_seconds.with_label_values(&[&**name]),
             steps,
             sent,
             series: Arc::clone(series),
@@ -146,7 +146,7 @@ impl RouteMetrics {
     /// A limit refused a request, or cut a body off.
     pub fn limited(&self, scope: Scope, limit: Limit) {
         let labels = [&*self.inner.name, scope.label(), limit.label()];
-        self.inner.series.limited_requests.with_label_values(&labels).inc();
+        self.inner.series.limits.limited_requests.with_label_values(&labels).inc();
     }
 
     /// The transfer waited for one side.

@@ -41,9 +41,7 @@ pub(super) struct Series {
     pub(super) received_bytes: IntCounterVec,
     pub(super) sent_bytes: IntCounterVec,
     pub(super) stall_seconds: CounterVec,
-    pub(super) throttled_seconds: CounterVec,
-    pub(super) limited_requests: IntCounterVec,
-    pub(super) tracked_clients: IntGauge,
+    pub(super) limits: LimitSeries,
     pub(super) step_duration: HistogramVec,
     pub(super) step_requests: IntCounterVec,
     pub(super) preflights: IntCounterVec,
@@ -58,6 +56,14 @@ pub(super) struct Series {
     pub(super) config_reload_timestamp: Gauge,
     pub(super) secret_files_unreadable: IntGauge,
     pub(super) build_info: IntGaugeVec,
+}
+
+/// What the limits of routes do.
+#[derive(Debug)]
+pub(super) struct LimitSeries {
+    pub(super) throttled_seconds: CounterVec,
+    pub(super) limited_requests: IntCounterVec,
+    pub(super) tracked_clients: IntGauge,
 }
 
 impl Series {
@@ -90,23 +96,7 @@ impl Series {
                     &["route", "side"],
                 )?,
             )?,
-            throttled_seconds: register(
-                at,
-                CounterVec::new(
-                    opts("throttled_seconds_total", "Time in which a transfer waited for the limits of its route."),
-                    &["route"],
-                )?,
-            )?,
-            limited_requests: counters(
-                at,
-                "limited_requests_total",
-                "Requests refused or cut off by a limit of their route.",
-                &["route", "scope", "limit"],
-            )?,
-            tracked_clients: register(
-                at,
-                IntGauge::with_opts(opts("tracked_clients", "Clients whose use of limits is remembered."))?,
-            )?,
+            limits: LimitSeries::register(at)?,
             step_duration: histograms(
                 at,
                 ("step_duration_seconds", "From sending a step's request to its whole answer, per attempt."),
@@ -158,6 +148,30 @@ impl Series {
             )?,
             build_info: gauges(at, "build_info", "Always 1; the labels say which build.", &["version", "revision"])?,
             registry,
+        })
+    }
+}
+
+impl LimitSeries {
+    fn register(at: &Registry) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            throttled_seconds: register(
+                at,
+                CounterVec::new(
+                    opts("throttled_seconds_total", "Time in which a transfer waited for the limits of its route."),
+                    &["route"],
+                )?,
+            )?,
+            limited_requests: counters(
+                at,
+                "limited_requests_total",
+                "Requests refused or cut off by a limit of their route.",
+                &["route", "scope", "limit"],
+            )?,
+            tracked_clients: register(
+                at,
+                IntGauge::with_opts(opts("tracked_clients", "Clients whose use of limits is remembered."))?,
+            )?,
         })
     }
 }
