@@ -89,12 +89,11 @@ impl Series {
                 "Body bytes written to upstreams, without HTTP framing.",
                 &["route", "target"],
             )?,
-            stall_seconds: register(
+            stall_seconds: seconds(
                 at,
-                CounterVec::new(
-                    opts("stall_seconds_total", "Time in which a transfer waited for one side."),
-                    &["route", "side"],
-                )?,
+                "stall_seconds_total",
+                "Time in which a transfer waited for one side.",
+                &["route", "side"],
             )?,
             limits: LimitSeries::register(at)?,
             step_duration: histograms(
@@ -155,12 +154,11 @@ impl Series {
 impl LimitSeries {
     fn register(at: &Registry) -> Result<Self, prometheus::Error> {
         Ok(Self {
-            throttled_seconds: register(
+            throttled_seconds: seconds(
                 at,
-                CounterVec::new(
-                    opts("throttled_seconds_total", "Time in which a transfer waited for the limits of its route."),
-                    &["route"],
-                )?,
+                "throttled_seconds_total",
+                "Time in which a transfer waited for the limits of its route.",
+                &["route"],
             )?,
             limited_requests: counters(
                 at,
@@ -191,6 +189,10 @@ fn counters(at: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<In
 
 fn gauge(at: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
     register(at, IntGauge::with_opts(opts(name, help))?)
+}
+
+fn seconds(at: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<CounterVec, prometheus::Error> {
+    register(at, CounterVec::new(opts(name, help), labels)?)
 }
 
 fn gauges(at: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
