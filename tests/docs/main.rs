@@ -97,6 +97,7 @@ fn every_metric_that_is_named_exists_and_every_one_that_exists_is_explained() {
         "tidegate_preflights_total",
         "tidegate_retries_total",
         "tidegate_undo_total",
+        "tidegate_limited_requests_total",
         "tidegate_connections",
     ];
     let declared = exposition.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());

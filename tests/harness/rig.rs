@@ -194,6 +194,11 @@ impl Rig {
         self.gateway.admin_address()
     }
 
+    /// Moves the clock on by which the limits of clients go.
+    pub fn pass(&self, time: Duration) {
+        self.gateway.app().fair_use.clock().advance(time);
+    }
+
     /// Ends the gateway as SIGTERM does, and says how many uploads had to be aborted.
     pub async fn drain(&self, grace: Duration) -> usize {
         self.gateway.drain(grace).await.aborted

@@ -63,6 +63,21 @@ async fn an_upload_that_memory_cannot_fund_is_refused_before_its_body() {
 }
 
 #[tokio::test]
+async fn an_upload_over_a_limit_of_its_client_is_told_which_and_for_how_long() {
+    let limits = "limits: { client: { uploads: 1, requests: 1/min, burst: 2 } }\n";
+    let stage = Stage::plain(limits, [stored(), stored()]).await;
+    let mut first = half_sent(&stage).await;
+    stage.expect("rate-limited.uploads", &stage.send(put("a"), "x").await);
+    first.send("67890").await.expect("it is sent");
+    assert_eq!(first.answer().await.expect("an answer").status, 201);
+    assert_eq!(stage.send(put("a"), "x").await.status, 201);
+    stage.rig.pass(Duration::from_secs(1));
+    let refused = stage.send(put("a"), "x").await;
+    assert!((50..60).contains(&refused.header("retry-after").and_then(|told| told.parse().ok()).unwrap_or(0)));
+    assert_eq!(refused.problem(), "rate-limited");
+}
+
+#[tokio::test]
 async fn a_body_that_stands_still_is_too_slow() {
     let settings = Rules::default().settings("timeouts: { idle: 1s }");
     let stage = Stage::with(settings, PLAIN, [stored()]).await;

@@ -19,9 +19,8 @@ use std::path::Path;
 
 use rules::failure::Problem;
 
-/// Problems that belong to parts of the gateway that are not built yet: access control, idempotency and rate limits.
-const LATER: [Problem; 4] =
-    [Problem::Unauthenticated, Problem::Forbidden, Problem::IdempotencyConflict, Problem::RateLimited];
+/// Problems that belong to parts of the gateway that are not built yet: access control and idempotency.
+const LATER: [Problem; 3] = [Problem::Unauthenticated, Problem::Forbidden, Problem::IdempotencyConflict];
 
 /// Problems without an answer: a client that went away hears nothing (tested in `metrics`).
 const WITHOUT_ANSWER: [Problem; 1] = [Problem::ClientGone];

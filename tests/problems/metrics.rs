@@ -12,6 +12,7 @@ const RULE: &str = "
 route: files
 path: /files
 params: { note: { required: false } }
+limits: { client: { uploads: 100 } }
 targets:
   api: { url: '{peer}' }
   storage: { url: '{peer}' }
@@ -36,7 +37,10 @@ steps:
 ";
 
 /// The contract's families with their types and labels.
-const FAMILIES: [(&str, &str, &[&str]); 20] = [
+const FAMILIES: [(&str, &str, &[&str]); 23] = [
+    ("tidegate_throttled_seconds_total", "counter", &["route"]),
+    ("tidegate_limited_requests_total", "counter", &["route", "scope", "limit"]),
+    ("tidegate_tracked_clients", "gauge", &[]),
     ("tidegate_uploads_total", "counter", &["route", "outcome", "reason"]),
     ("tidegate_uploads_in_flight", "gauge", &["route"]),
     ("tidegate_upload_duration_seconds", "histogram", &["route", "outcome"]),

@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::budget::Budget;
+use crate::fairuse::{FairUse, HeldBack};
+use crate::ingress::drain::Drains;
 use crate::metrics::Metrics;
 use crate::uploads::UploadTable;
 use crate::upstream::Upstreams;
@@ -25,6 +27,10 @@ pub struct App {
     pub budget: Arc<Budget>,
     /// Uploads in flight.
     pub uploads: Arc<UploadTable>,
+    /// What clients may take, and took.
+    pub fair_use: FairUse,
+    /// Bodies that are read on after an early answer.
+    pub(crate) drains: Drains,
     /// Every spawned task; shutdown waits for them.
     pub tasks: TaskTracker,
     /// Set at the first SIGTERM: no new uploads.
@@ -34,7 +40,7 @@ pub struct App {
 }
 
 /// What is known of a client's connection.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ConnectionInfo {
     /// The client's address.
     pub peer: SocketAddr,
@@ -44,6 +50,8 @@ pub struct ConnectionInfo {
     pub tls: bool,
     /// Whether it speaks HTTP/2.
     pub http2: bool,
+    /// Whether bodies on it wait for limits.
+    pub held_back: HeldBack,
 }
 
 impl fmt::Debug for App {

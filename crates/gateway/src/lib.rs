@@ -26,6 +26,7 @@ pub mod server;
 pub mod admin;
 pub mod app;
 pub mod budget;
+pub mod fairuse;
 pub mod memory;
 pub mod metrics;
 pub mod secrets;

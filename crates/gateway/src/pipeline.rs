@@ -84,8 +84,8 @@ async fn run(app: Arc<App>, arrival: Arrival, mut body: BodyReader, mut reply: o
     let answer = settle(&app, &ledger, &end, around.live.progress().received(), !body.is_ended());
     // A client that went away does not hear it.
     let _unheard = reply.send(answer);
-    if let Some(rest) = body.into_rest() {
-        ingress::drain::read_and_discard(rest).await;
+    if let (Some(rest), Some(drain)) = (body.into_rest(), app.drains.begin()) {
+        drain.read_and_discard(rest).await;
     }
 }
 

@@ -74,6 +74,7 @@ struct Counted {
     sent: u64,
     client_stall: Duration,
     upstream_stall: Duration,
+    throttled: Duration,
 }
 
 /// One upload as `/uploads` shows it.
@@ -101,6 +102,8 @@ pub struct UploadStatus {
     pub client_stall_seconds: f64,
     /// Time spent waiting for the upstream.
     pub upstream_stall_seconds: f64,
+    /// Time spent waiting for the limits of the route.
+    pub throttled_seconds: f64,
     /// The side that is waited for just now, else the one that was waited for longer; none while neither was.
     pub slow_side: Option<&'static str>,
 }
@@ -239,7 +242,9 @@ impl Entry {
         let upstream_stall = progress.stall(Side::Upstream);
         route.stalled(Side::Client, client_stall.saturating_sub(self.counted.client_stall));
         route.stalled(Side::Upstream, upstream_stall.saturating_sub(self.counted.upstream_stall));
-        self.counted = Counted { received, sent, client_stall, upstream_stall };
+        let throttled = progress.stall(Side::Gateway);
+        route.stalled(Side::Gateway, throttled.saturating_sub(self.counted.throttled));
+        self.counted = Counted { received, sent, client_stall, upstream_stall, throttled };
     }
 
     fn status(&self, id: Uuid, now: Instant) -> UploadStatus {
@@ -249,6 +254,8 @@ impl Entry {
         let age = now.saturating_duration_since(self.began).as_secs_f64();
         let client = progress.stall(Side::Client);
         let upstream = progress.stall(Side::Upstream);
+        let throttled = progress.stall(Side::Gateway);
+        let waits = [(Side::Client, client), (Side::Upstream, upstream), (Side::Gateway, throttled)];
         UploadStatus {
             upload_id: id.to_string(),
             route: route.name().to_string(),
@@ -261,7 +268,8 @@ impl Entry {
             age_seconds: age,
             client_stall_seconds: client.as_secs_f64(),
             upstream_stall_seconds: upstream.as_secs_f64(),
-            slow_side: progress.waiting_for().or_else(|| slower(client, upstream)).map(side_label),
+            throttled_seconds: throttled.as_secs_f64(),
+            slow_side: progress.waiting_for().or_else(|| slowest(waits)).map(side_label),
         }
     }
 }
@@ -271,12 +279,11 @@ fn rate(bytes: u64, seconds: f64) -> f64 {
     if seconds > 0.0 { bytes as f64 / seconds } else { 0.0 }
 }
 
-fn slower(client: Duration, upstream: Duration) -> Option<Side> {
-    match client.cmp(&upstream) {
-        std::cmp::Ordering::Greater => Some(Side::Client),
-        std::cmp::Ordering::Less => Some(Side::Upstream),
-        std::cmp::Ordering::Equal => None,
-    }
+/// The side that was waited for longest; none while two share that.
+fn slowest(waits: [(Side, Duration); 3]) -> Option<Side> {
+    let longest = waits.iter().map(|(_, wait)| *wait).max()?;
+    let mut sides = waits.iter().filter(|(_, wait)| *wait == longest).map(|(side, _)| *side);
+    sides.next().filter(|_| sides.next().is_none())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ pub mod egress;
 pub mod explain;
 pub mod expr;
 pub mod failure;
+pub mod fair_use;
 pub mod plan;
 pub mod policy;
 pub mod routing;

@@ -219,3 +219,39 @@ fn parameters_are_required_unless_they_have_a_default_or_say_no() {
     };
     assert!(pattern.is_match("a") && !pattern.is_match("ab") && !pattern.is_match("a\n"), "the whole value");
 }
+
+#[test]
+fn what_a_route_does_not_limit_is_limited_by_the_main_file() {
+    struct Files(&'static str);
+    impl Source for Files {
+        fn read(&self, path: &str) -> Result<String, String> {
+            Ok(match path {
+                "main" => "routes: rule\nfair-use: { clients: 1000, route: { uploads: 9 }, client: { uploads: 5, bytes: 1MiB/s } }".to_owned(),
+                _ => format!("route: r\npath: /r\n{}\ntargets: {{ api: {{ url: https://api.example.com }} }}\nsteps:\n{STORE}\n", self.0),
+            })
+        }
+
+        fn glob(&self, _: &str, pattern: &str) -> Result<Vec<String>, String> {
+            Ok(vec![pattern.to_owned()])
+        }
+    }
+    let limits = |written: &'static str| {
+        let checked =
+            load("main", &Files(written), &Environment::default()).unwrap_or_else(|report| panic!("{report}"));
+        assert_eq!(checked.config.clients.remembered, 1000);
+        checked.config.routes[0].limits.clone()
+    };
+    let defaults = limits("");
+    assert_eq!(
+        (defaults.route.uploads, defaults.client.uploads, defaults.client.bytes_per_second),
+        (Some(9), Some(5), Some(1 << 20))
+    );
+    // Each of the two stands for itself and as a whole.
+    let own = limits("limits: { client: { requests: 100/min, quota: [ { bytes: 1GiB, per: 24h } ] } }");
+    assert_eq!((own.route.uploads, own.client.uploads, own.client.bytes_per_second), (Some(9), None, None));
+    let rate = own.client.requests.expect("it is limited");
+    assert_eq!((rate.count, rate.per.as_secs(), rate.burst), (100, 60, 100));
+    assert_eq!((own.client.quotas[0].bytes, own.client.quotas[0].per.as_secs()), (Some(1 << 30), 86_400));
+    let lifted = limits("limits: { route: {}, client: {} }");
+    assert!(lifted.route.is_unlimited() && lifted.client.is_unlimited());
+}

@@ -23,6 +23,7 @@ fn of_route(route: &Route) -> Value {
         },
         "accept": of_accept(&route.accept),
         "cors": route.cors.as_ref().map(of_cors),
+        "limits": rules::fair_use::sentences(&route.limits),
         "params": route.params.iter().map(of_param).collect::<Vec<_>>(),
         "steps": route.steps.iter().enumerate().map(|(at, step)| of_step(step, at == route.transfer)).collect::<Vec<_>>(),
     })

@@ -9,7 +9,7 @@
 use std::error::Error as _;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,6 +25,8 @@ use wire::digest::{ClientDigests, DigestMismatch, Digester};
 use wire::fields::is_forbidden_trailer;
 use wire::http1::gate::BodyError;
 
+use crate::fairuse::{HeldBack, Meter};
+
 /// Reads a request's body.
 #[derive(Debug)]
 pub(crate) struct BodyReader {
@@ -37,6 +39,7 @@ pub(crate) struct BodyReader {
     ended: bool,
     whole: Option<WholeBodyCheck>,
     patience: Patience,
+    meter: Meter,
 }
 
 /// Digests that speak of the whole body and not of the file in it: a form's `Content-Digest`.
@@ -60,7 +63,28 @@ impl BodyReader {
         let algorithms = whole.algorithms();
         let whole =
             (!algorithms.is_empty()).then(|| WholeBodyCheck { digester: Digester::new(algorithms), expected: whole });
-        Self { body, http2, announced, received: 0, awaits_100, ended: false, whole, patience: Patience::new(timeouts) }
+        Self {
+            body,
+            http2,
+            announced,
+            received: 0,
+            awaits_100,
+            ended: false,
+            whole,
+            patience: Patience::new(timeouts),
+            meter: Meter::default(),
+        }
+    }
+
+    /// The same body, under the limits that the meter watches, on a connection on which others may be held back as well.
+    pub(crate) fn metered(mut self, meter: Meter, connection: HeldBack) -> Self {
+        self.patience.connection = connection;
+        Self { meter, ..self }
+    }
+
+    /// Whether bytes came that the limits of the route hold back: the client is not waited for.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.meter.is_waiting()
     }
 
     /// Whether the end was seen and proved.
@@ -89,8 +113,21 @@ impl BodyReader {
         TransferTrouble::ClientGone
     }
 
-    /// The next bytes; `None` only when the end is proved.
+    /// The next bytes that may pass; `None` only when the end is proved. While some are held back the client is not asked for more,
+    /// so that time does not count against it.
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, TransferTrouble>> {
+        loop {
+            if let Some(piece) = ready!(self.meter.poll_give(cx)) {
+                return Poll::Ready(Ok(Some(piece)));
+            }
+            match ready!(self.poll_client(cx))? {
+                Some(chunk) => self.meter.take(chunk).map_err(TransferTrouble::OverLimit)?,
+                None => return Poll::Ready(Ok(None)),
+            }
+        }
+    }
+
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, TransferTrouble>> {
         if self.ended {
             return Poll::Ready(Ok(None));
         }
@@ -190,11 +227,14 @@ struct Patience {
     /// Time spent waiting for the client before the present wait.
     waited: Duration,
     present: Option<Wait>,
+    connection: HeldBack,
 }
 
 #[derive(Debug)]
 struct Wait {
     since: Instant,
+    /// Before which bodies of this connection that were held back do not matter.
+    moment: u64,
     alarm: Pin<Box<Sleep>>,
 }
 
@@ -206,11 +246,13 @@ impl Patience {
             grace: timeouts.min_rate_grace,
             waited: Duration::ZERO,
             present: None,
+            connection: HeldBack::default(),
         }
     }
 
     fn moved(&mut self) {
-        if let Some(wait) = self.present.take() {
+        // A client whose other streams are held back may not have been able to send on this one.
+        if let Some(wait) = self.present.take().filter(|wait| !self.connection.since(wait.moment)) {
             self.waited = self.waited.saturating_add(wait.since.elapsed());
         }
     }
@@ -226,17 +268,89 @@ impl Patience {
     fn poll_waiting(&mut self, received: u64, cx: &mut Context<'_>) -> Poll<TransferTrouble> {
         let left = self.allowance(received).saturating_sub(self.waited);
         let idle = self.idle;
-        let wait = self.present.get_or_insert_with(|| {
+        let begin = |connection: &HeldBack| {
             let since = Instant::now();
-            Wait { since, alarm: Box::pin(tokio::time::sleep_until(since + idle.min(left))) }
-        });
-        if wait.alarm.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
+            let alarm = Box::pin(tokio::time::sleep_until(since + idle.min(left)));
+            Wait { since, moment: connection.moment(), alarm }
+        };
+        let wait = self.present.get_or_insert_with(|| begin(&self.connection));
+        while wait.alarm.as_mut().poll(cx).is_ready() {
+            if !self.connection.since(wait.moment) {
+                return Poll::Ready(self.too_slow(left));
+            }
+            *wait = begin(&self.connection);
         }
-        Poll::Ready(TransferTrouble::ClientTooSlow(if left < idle {
+        Poll::Pending
+    }
+
+    fn too_slow(&self, left: Duration) -> TransferTrouble {
+        let idle = self.idle;
+        TransferTrouble::ClientTooSlow(if left < idle {
             format!("the body came slower than {} bytes per second on average", self.min_rate)
         } else {
             format!("the body did not move for {idle:?}")
-        }))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    const IDLE: Duration = Duration::from_secs(30);
+
+    fn patience(connection: &HeldBack) -> Patience {
+        let timeouts = Timeouts { idle: IDLE, ..crate::server::tests::config().timeouts };
+        Patience { connection: connection.clone(), ..Patience::new(&timeouts) }
+    }
+
+    /// How long a client that sent `received` bytes and sends no more is waited for.
+    async fn waited_for(patience: &mut Patience, received: u64) -> Duration {
+        let since = Instant::now();
+        poll_fn(|cx| patience.poll_waiting(received, cx)).await;
+        since.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_stands_still_is_waited_for_as_long_as_the_limits_say() {
+        let nobody = HeldBack::default();
+        assert_eq!(waited_for(&mut patience(&nobody), 1 << 20).await, IDLE);
+        assert_eq!(waited_for(&mut patience(&nobody), 1024).await, Duration::from_secs(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_behind_others_that_are_held_back_is_not_blamed() {
+        let connection = HeldBack::default();
+        let mut patience = patience(&connection);
+        let others = async {
+            for _ in 0..10 {
+                let held = connection.begin();
+                tokio::time::sleep(IDLE * 2).await;
+                drop(held);
+                tokio::time::sleep(IDLE / 2).await;
+            }
+            Instant::now()
+        };
+        let begun = Instant::now();
+        let (waited, ended) = tokio::join!(waited_for(&mut patience, 1 << 20), others);
+        // Once nobody is held back any more, it has as long as everybody.
+        let free = ended - IDLE / 2 - begun;
+        assert!(waited >= free + IDLE && waited <= free + IDLE * 2, "{waited:?} of {free:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_behind_others_does_not_count_as_slowness() {
+        let connection = HeldBack::default();
+        let mut patience = patience(&connection);
+        for _ in 0..5 {
+            let held = connection.begin();
+            assert!(poll_fn(|cx| patience.poll_waiting(1024, cx)).now_or_never().is_none());
+            tokio::time::advance(Duration::from_secs(9)).await;
+            patience.moved();
+            drop(held);
+        }
+        assert_eq!(waited_for(&mut patience, 1024).await, Duration::from_secs(10));
     }
 }

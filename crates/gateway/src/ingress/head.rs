@@ -109,6 +109,13 @@ pub(crate) struct AnnouncedSizes {
     pub(crate) upload_length: Option<u64>,
 }
 
+impl AnnouncedSizes {
+    /// Bytes of the body; of a form without `Content-Length` at least the file's.
+    pub(crate) fn of_body(self) -> Option<u64> {
+        self.content_length.or(self.upload_length)
+    }
+}
+
 /// Reads the sizes.
 ///
 /// # Errors

@@ -24,6 +24,7 @@ pub(crate) use source::ClientFile;
 
 use crate::app::{App, ConnectionInfo};
 use crate::cors::{self, Preflight};
+use crate::fairuse::{ClientKey, Grant};
 use crate::ledger::Ledger;
 use crate::memory::UploadMemory;
 use crate::uploads::Upload;
@@ -50,6 +51,8 @@ pub(crate) struct Place {
     pub(crate) entry: Upload,
     /// Its share of the memory budget.
     pub(crate) memory: Arc<UploadMemory>,
+    /// What it took of the limits of its route.
+    pub(crate) grant: Grant,
 }
 
 /// When a client that was told "overloaded" or "draining" may come back.
@@ -99,12 +102,15 @@ pub(crate) fn let_in(
         cors::check_origin(&matched.route, &head.headers)?;
         let sizes = head::announced_sizes(&head.headers)?;
         let whole = read::whole_body_digests(&head)?;
-        Ok((find_place(app, ledger, &matched)?, matched, sizes, whole))
+        let proxies = app.config.clients.proxies.as_ref();
+        let client = ClientKey::of_request(connection.peer.ip(), &head.headers, proxies, None);
+        Ok((find_place(app, ledger, &matched, &client, sizes.of_body())?, matched, sizes, whole))
     })();
     match admitted {
         Ok((place, matched, sizes, whole)) => {
             let timeouts = &app.config.timeouts;
             let body = BodyReader::new(body, connection.http2, awaits_100, sizes.content_length, whole, timeouts);
+            let body = body.metered(place.grant.meter(&connection.held_back), connection.held_back.clone());
             let received = OffsetDateTime::now_utc();
             Ok((Arrival { ledger: ledger.clone(), matched, head, received, place }, body))
         }
@@ -120,7 +126,10 @@ impl TurnedAway {
     pub(crate) fn hear_out(self, app: &App) -> (NotLetIn, bool) {
         let unread = !self.body.is_end_stream();
         if unread && !self.awaits_100 {
-            app.tasks.spawn(drain::read_and_discard(self.body));
+            // Too many at once: the body is dropped, and its connection closed after the answer.
+            if let Some(drain) = app.drains.begin() {
+                app.tasks.spawn(drain.read_and_discard(self.body));
+            }
         }
         (self.why, unread || self.is_dubious)
     }
@@ -145,14 +154,27 @@ fn find_route(app: &App, ledger: &mut Ledger, head: &Parts) -> Result<Match, Fai
     }
 }
 
-fn find_place(app: &Arc<App>, ledger: &Ledger, matched: &Match) -> Result<Place, Failure> {
+/// A place for an upload of a client, which announces so many bytes: under the limits of the route first, because what a client may not
+/// have is refused however much room there is.
+fn find_place(
+    app: &Arc<App>,
+    ledger: &Ledger,
+    matched: &Match,
+    client: &ClientKey,
+    announced: Option<u64>,
+) -> Result<Place, Failure> {
     let refused = |problem, detail: &str| Failure { retry_after: Some(COME_BACK), ..Failure::new(problem, detail) };
     if app.draining.is_cancelled() {
         return Err(refused(Problem::Draining, "this gateway is shutting down"));
     }
-    let memory = UploadMemory::take(&app.budget, &matched.route);
-    let memory = memory.ok_or_else(|| refused(Problem::Overloaded, "no memory is left for another upload"))?;
-    let entry = app.uploads.enter(ledger.upload_id, &app.metrics.route(&matched.route.name));
-    let entry = entry.ok_or_else(|| refused(Problem::Overloaded, "too many uploads are in flight"))?;
-    Ok(Place { entry, memory })
+    let grant = app.fair_use.admit(&matched.route.name, client, announced)?;
+    let Some(memory) = UploadMemory::take(&app.budget, &matched.route) else {
+        grant.cancel();
+        return Err(refused(Problem::Overloaded, "no memory is left for another upload"));
+    };
+    let Some(entry) = app.uploads.enter(ledger.upload_id, &app.metrics.route(&matched.route.name)) else {
+        grant.cancel();
+        return Err(refused(Problem::Overloaded, "too many uploads are in flight"));
+    };
+    Ok(Place { entry, memory, grant })
 }

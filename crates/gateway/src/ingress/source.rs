@@ -12,7 +12,7 @@ use rules::run::TransferTrouble;
 use wire::form::{FormEvent, FormParser};
 
 use super::body::BodyReader;
-use crate::transfer::FileSource;
+use crate::transfer::{FileSource, Side};
 
 /// The file in a request.
 #[derive(Debug)]
@@ -95,6 +95,10 @@ impl FileSource for ClientFile<'_> {
             Some(chunk) => Poll::Ready(Ok(Some(chunk))),
             None => self.poll_file(cx),
         }
+    }
+
+    fn awaited(&self) -> Side {
+        if self.body.is_held_back() { Side::Gateway } else { Side::Client }
     }
 }
 

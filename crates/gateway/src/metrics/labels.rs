@@ -217,5 +217,6 @@ pub(crate) const fn side_label(side: Side) -> &'static str {
     match side {
         Side::Client => "client",
         Side::Upstream => "upstream",
+        Side::Gateway => "gateway",
     }
 }

@@ -88,6 +88,11 @@ impl Metrics {
         self.series.connections.with_label_values(&[listener])
     }
 
+    /// The gauge of clients whose use of limits is remembered.
+    pub(crate) fn tracked_clients(&self) -> IntGauge {
+        self.series.limits.tracked_clients.clone()
+    }
+
     /// A configuration took effect. `generation` counts from 1.
     pub fn config_loaded(&self, generation: i64, at: SystemTime) {
         self.series.config_generation.set(generation);

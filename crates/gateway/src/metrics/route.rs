@@ -7,6 +7,7 @@ use std::time::Duration;
 use prometheus::core::{AtomicF64, GenericCounter};
 use prometheus::{Histogram, IntCounter, IntGauge};
 use rules::config::Route;
+use rules::fair_use::{Limit, Scope};
 use rules::run::RetryReason;
 
 use super::labels::{Outcome, PreflightVerdict, StepStatus, UndoOutcome, retry_label, side_label};
@@ -31,6 +32,7 @@ struct Inner {
     received: IntCounter,
     client_stall: GenericCounter<AtomicF64>,
     upstream_stall: GenericCounter<AtomicF64>,
+    throttled: GenericCounter<AtomicF64>,
     steps: HashMap<Arc<str>, StepMetrics>,
     sent: Option<IntCounter>,
 }
@@ -58,6 +60,11 @@ impl RouteMetrics {
         }
         for verdict in PreflightVerdict::ALL.into_iter().filter(|_| route.cors.is_some()) {
             series.preflights.with_label_values(&[&*route.name, verdict.label()]);
+        }
+        for (scope, allowance) in [(Scope::Route, &route.limits.route), (Scope::Client, &route.limits.client)] {
+            for limit in Limit::all_of(allowance) {
+                series.limits.limited_requests.with_label_values(&[&*route.name, scope.label(), limit.label()]);
+            }
         }
         let target = route.steps.get(route.transfer).map(|step| &step.request.target.name);
         let sent = target.map(|target| series.sent_bytes.with_label_values(&[&*route.name, &**target]));
@@ -88,6 +95,7 @@ impl RouteMetrics {
             received: series.received_bytes.with_label_values(&[&**name]),
             client_stall: stall(Side::Client),
             upstream_stall: stall(Side::Upstream),
+            throttled: series.limits.throttled_seconds.with_label_values(&[&**name]),
             steps,
             sent,
             series: Arc::clone(series),
@@ -135,11 +143,18 @@ impl RouteMetrics {
         self.inner.series.sent_bytes.with_label_values(&[&*self.inner.name, target]).inc_by(bytes);
     }
 
+    /// A limit refused a request, or cut a body off.
+    pub fn limited(&self, scope: Scope, limit: Limit) {
+        let labels = [&*self.inner.name, scope.label(), limit.label()];
+        self.inner.series.limits.limited_requests.with_label_values(&labels).inc();
+    }
+
     /// The transfer waited for one side.
     pub fn stalled(&self, side: Side, time: Duration) {
         match side {
             Side::Client => self.inner.client_stall.inc_by(time.as_secs_f64()),
             Side::Upstream => self.inner.upstream_stall.inc_by(time.as_secs_f64()),
+            Side::Gateway => self.inner.throttled.inc_by(time.as_secs_f64()),
         }
     }
 

@@ -41,6 +41,7 @@ pub(super) struct Series {
     pub(super) received_bytes: IntCounterVec,
     pub(super) sent_bytes: IntCounterVec,
     pub(super) stall_seconds: CounterVec,
+    pub(super) limits: LimitSeries,
     pub(super) step_duration: HistogramVec,
     pub(super) step_requests: IntCounterVec,
     pub(super) preflights: IntCounterVec,
@@ -55,6 +56,14 @@ pub(super) struct Series {
     pub(super) config_reload_timestamp: Gauge,
     pub(super) secret_files_unreadable: IntGauge,
     pub(super) build_info: IntGaugeVec,
+}
+
+/// What the limits of routes do.
+#[derive(Debug)]
+pub(super) struct LimitSeries {
+    pub(super) throttled_seconds: CounterVec,
+    pub(super) limited_requests: IntCounterVec,
+    pub(super) tracked_clients: IntGauge,
 }
 
 impl Series {
@@ -80,13 +89,13 @@ impl Series {
                 "Body bytes written to upstreams, without HTTP framing.",
                 &["route", "target"],
             )?,
-            stall_seconds: register(
+            stall_seconds: seconds(
                 at,
-                CounterVec::new(
-                    opts("stall_seconds_total", "Time in which a transfer waited for one side."),
-                    &["route", "side"],
-                )?,
+                "stall_seconds_total",
+                "Time in which a transfer waited for one side.",
+                &["route", "side"],
             )?,
+            limits: LimitSeries::register(at)?,
             step_duration: histograms(
                 at,
                 ("step_duration_seconds", "From sending a step's request to its whole answer, per attempt."),
@@ -142,6 +151,29 @@ impl Series {
     }
 }
 
+impl LimitSeries {
+    fn register(at: &Registry) -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            throttled_seconds: seconds(
+                at,
+                "throttled_seconds_total",
+                "Time in which a transfer waited for the limits of its route.",
+                &["route"],
+            )?,
+            limited_requests: counters(
+                at,
+                "limited_requests_total",
+                "Requests refused or cut off by a limit of their route.",
+                &["route", "scope", "limit"],
+            )?,
+            tracked_clients: register(
+                at,
+                IntGauge::with_opts(opts("tracked_clients", "Clients whose use of limits is remembered."))?,
+            )?,
+        })
+    }
+}
+
 fn opts(name: &str, help: &str) -> Opts {
     Opts::new(name, help).namespace("tidegate")
 }
@@ -157,6 +189,10 @@ fn counters(at: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<In
 
 fn gauge(at: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
     register(at, IntGauge::with_opts(opts(name, help))?)
+}
+
+fn seconds(at: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<CounterVec, prometheus::Error> {
+    register(at, CounterVec::new(opts(name, help), labels)?)
 }
 
 fn gauges(at: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {

@@ -1,13 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rules::fair_use::{Limit, Scope};
 use rules::run::RetryReason;
 
 use super::*;
 use crate::transfer::Side;
 
 /// The contract's series: name, type and labels.
-const CONTRACT: [(&str, &str, &[&str]); 21] = [
+const CONTRACT: [(&str, &str, &[&str]); 24] = [
     ("tidegate_uploads_total", "counter", &["route", "outcome", "reason"]),
     ("tidegate_uploads_in_flight", "gauge", &["route"]),
     ("tidegate_upload_duration_seconds", "histogram", &["route", "outcome"]),
@@ -15,6 +16,9 @@ const CONTRACT: [(&str, &str, &[&str]); 21] = [
     ("tidegate_received_bytes_total", "counter", &["route"]),
     ("tidegate_sent_bytes_total", "counter", &["route", "target"]),
     ("tidegate_stall_seconds_total", "counter", &["route", "side"]),
+    ("tidegate_throttled_seconds_total", "counter", &["route"]),
+    ("tidegate_limited_requests_total", "counter", &["route", "scope", "limit"]),
+    ("tidegate_tracked_clients", "gauge", &[]),
     ("tidegate_step_duration_seconds", "histogram", &["route", "step", "status"]),
     ("tidegate_step_requests_total", "counter", &["route", "step", "status"]),
     ("tidegate_retries_total", "counter", &["route", "step", "reason"]),
@@ -63,6 +67,7 @@ fn exercised() -> Metrics {
     route.ended(Outcome::Completed, None, Duration::from_secs(2), Some(70));
     route.sent_by_step("storage", 12);
     route.stalled(Side::Client, Duration::from_millis(1500));
+    route.limited(Scope::Client, Limit::Uploads(1));
     route.step("store").requested(StepStatus::of(503), Duration::from_millis(7));
     route.step("store").retried(RetryReason::Busy);
     route.step("store").undone(UndoOutcome::Done);

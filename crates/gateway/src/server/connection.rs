@@ -21,6 +21,7 @@ use super::read_pace::ReadPace;
 use super::stack::request_stack;
 use super::tls::HTTP2;
 use crate::app::ConnectionInfo;
+use crate::fairuse::HeldBack;
 use crate::metrics::Rejection;
 use wire::http1::gate::HeadLimits;
 
@@ -55,8 +56,8 @@ pub(super) enum Speaks {
 pub(super) async fn serve(accepted: Accepted, listener: usize, speaks: Speaks, listening: Arc<Listening>) {
     let Accepted { stream, peer, buffers } = accepted;
     let tls = matches!(speaks, Speaks::Tls(_));
-    let connection =
-        Connection { info: ConnectionInfo { peer, listener, tls, http2: false }, activity: Arc::default(), listening };
+    let info = ConnectionInfo { peer, listener, tls, http2: false, held_back: HeldBack::default() };
+    let connection = Connection { info, activity: Arc::default(), listening };
     match speaks {
         Speaks::Http1 => connection.http1(stream, buffers).await,
         Speaks::Either => connection.either(stream, buffers).await,
@@ -156,7 +157,7 @@ impl Connection {
 
     fn stack(&self, refusal: Option<Refusal>) -> super::stack::RequestStack {
         let handler = Arc::clone(&self.listening.handler);
-        request_stack(handler, self.info, &self.activity, self.listening.draining.clone(), refusal)
+        request_stack(handler, self.info.clone(), &self.activity, self.listening.draining.clone(), refusal)
     }
 
     /// Drives a connection to its end: as its client wants, or from the moment when it shall take no further request, or at once

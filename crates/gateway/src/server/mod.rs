@@ -36,6 +36,8 @@ pub use tls::TlsError;
 use crate::admin::{self, Admin};
 use crate::app::App;
 use crate::budget::Budget;
+use crate::fairuse::{Clock, FairUse};
+use crate::ingress::drain::Drains;
 use crate::metrics::Metrics;
 use crate::pipeline;
 use crate::secrets::Secrets;
@@ -167,6 +169,8 @@ fn assemble(config: Arc<Config>, needs: Dependencies) -> Result<App, StartError>
     metrics.add_routes(&config.routes);
     metrics.watch_secrets(Arc::clone(&needs.secrets));
     Ok(App {
+        fair_use: FairUse::new(&config, &metrics, Clock::default()),
+        drains: Drains::default(),
         upstreams: Arc::new(Upstreams::new(&config, needs.secrets, needs.resolver)?),
         metrics: Arc::new(metrics),
         budget,

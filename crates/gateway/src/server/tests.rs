@@ -40,6 +40,7 @@ pub(crate) fn config() -> Config {
             streams: 64,
             resets: 20,
         },
+        clients: rules::config::Clients { remembered: 64, proxies: None },
         timeouts: Timeouts {
             head: Duration::from_secs(10),
             idle: Duration::from_secs(30),

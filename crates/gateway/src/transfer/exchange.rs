@@ -145,7 +145,7 @@ impl<'a, 'f, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, 'f, S> {
             match self.poll_write(cx).map_err(Cut::Write)? {
                 Poll::Ready(true) => self.is_blocked = false,
                 Poll::Ready(false) => {
-                    self.stall.begin(Side::Client);
+                    self.stall.begin(self.feed.awaited());
                     return Poll::Pending;
                 }
                 Poll::Pending => {

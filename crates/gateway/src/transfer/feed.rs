@@ -9,7 +9,7 @@ use wire::digest::{Digester, Digests};
 use wire::envelope::{EnvelopeWriter, LengthError};
 use wire::transform::Transform as _;
 
-use super::{FileSource, Progress, Replay, Verification};
+use super::{FileSource, Progress, Replay, Side, Verification};
 use crate::memory::HELD_FILE_BYTES;
 
 /// A file that is being read.
@@ -98,6 +98,11 @@ impl<'a> FileFeed<'a> {
             },
         };
         Poll::Ready(self.take(chunk).map(|()| Taken::Chunk))
+    }
+
+    /// Whom the next bytes wait for, after [`FileFeed::poll_take`] was pending.
+    pub(super) fn awaited(&self) -> Side {
+        self.source.awaited()
     }
 
     fn take(&mut self, chunk: Bytes) -> Result<(), TransferTrouble> {

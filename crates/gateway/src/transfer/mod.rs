@@ -44,6 +44,11 @@ pub trait FileSource: Send {
     /// the framing ended truly, the form was closed; after it, it is given again. Pace is the source's business: it gives
     /// `ClientTooSlow` on its own.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, TransferTrouble>>;
+
+    /// Whom a chunk that is pending waits for.
+    fn awaited(&self) -> Side {
+        Side::Client
+    }
 }
 
 /// What must hold before the last bytes are released.
@@ -211,7 +216,7 @@ impl Way<'_> {
             poll_fn(|cx| {
                 let taken = feed.poll_take(cx);
                 if taken.is_pending() {
-                    stall.begin(Side::Client);
+                    stall.begin(feed.awaited());
                 }
                 taken
             })

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use rules::run::TransferStage;
 
-/// The two sides that a transfer can wait for.
+/// The sides that a transfer can wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// Nothing to write: the file's next bytes are awaited.
     Client,
     /// Bytes are there, the upstream does not take them, or does not answer.
     Upstream,
+    /// Bytes are there, and the limits of the route let them pass later.
+    Gateway,
 }
 
 /// How far one transfer is. It is kept over the attempts of one upload.
@@ -21,12 +23,14 @@ pub struct Progress {
     sent: AtomicU64,
     client_stall: AtomicU64,
     upstream_stall: AtomicU64,
+    gateway_stall: AtomicU64,
     waiting: AtomicU8,
     stage: AtomicU8,
 }
 
 const CLIENT: u8 = 1;
 const UPSTREAM: u8 = 2;
+const GATEWAY: u8 = 3;
 
 impl Progress {
     /// File bytes taken from the client.
@@ -53,6 +57,7 @@ impl Progress {
         match self.waiting.load(Ordering::Relaxed) {
             CLIENT => Some(Side::Client),
             UPSTREAM => Some(Side::Upstream),
+            GATEWAY => Some(Side::Gateway),
             _ => None,
         }
     }
@@ -90,6 +95,7 @@ impl Progress {
         let side = match side {
             Side::Client => CLIENT,
             Side::Upstream => UPSTREAM,
+            Side::Gateway => GATEWAY,
         };
         self.waiting.store(side, Ordering::Relaxed);
     }
@@ -104,6 +110,7 @@ impl Progress {
         match side {
             Side::Client => &self.client_stall,
             Side::Upstream => &self.upstream_stall,
+            Side::Gateway => &self.gateway_stall,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::plan::plan;
 
 fn route() -> Route {
     Route {
+        limits: crate::config::FairUse::default(),
         name: "test".into(),
         path: PathPattern { source: "/test".to_owned(), segments: Vec::new() },
         description: None,

@@ -2,12 +2,13 @@
 
 use ipnet::IpNet;
 
-use super::beside;
 use super::destinations::warn_of_wide_networks;
 use super::fields::Fields;
-use crate::config::{Limits, Listener, ListenerTls, Log, LogFormat, Timeouts};
+use super::{beside, fair_use};
+use crate::config::{Clients, Limits, Listener, ListenerTls, Log, LogFormat, Timeouts};
 use crate::diagnostics::{Problems, did_you_mean};
 use crate::schema::MAIN;
+use crate::schema::table::fair_use::FAIR_USE;
 use crate::schema::table::main::{ADMIN, EGRESS, LIMITS, LISTENER, LOG, TIMEOUTS};
 use crate::schema::values::{address, boolean, integer, networks, parse_duration, parse_rate, parse_size};
 use crate::source::{Node, Span};
@@ -28,6 +29,8 @@ pub(super) struct MainFile {
     pub(super) listeners: Vec<Listener>,
     pub(super) admin: std::net::SocketAddr,
     pub(super) limits: Limits,
+    pub(super) fair_use: fair_use::Said,
+    pub(super) clients: Clients,
     pub(super) timeouts: Timeouts,
     pub(super) allow_private: Vec<IpNet>,
     pub(super) log: Log,
@@ -44,6 +47,8 @@ pub(super) fn read(root: &Node, problems: &mut Problems) -> Option<MainFile> {
     let file = Fields::new(Some(root), &MAIN);
     let listeners = listeners(file.get("listeners"), problems);
     let limits = limits(file.object("limits", &LIMITS), problems);
+    let fair_use = fair_use::read(file.get("fair-use"), &FAIR_USE, problems);
+    let clients = fair_use::clients(file.get("fair-use"));
     let log = log(file.object("log", &LOG), problems);
     let admin = file.object("admin", &ADMIN).read("address", address)?;
     check_addresses(root, problems);
@@ -52,6 +57,8 @@ pub(super) fn read(root: &Node, problems: &mut Problems) -> Option<MainFile> {
         listeners: listeners?,
         admin,
         limits: limits?,
+        fair_use: fair_use?,
+        clients: clients?,
         timeouts: timeouts(file.object("timeouts", &TIMEOUTS))?,
         allow_private: allow_private(file.object("egress", &EGRESS).get("allow-private")),
         log: log?,

@@ -9,6 +9,7 @@ mod body;
 mod conflicts;
 mod cors;
 mod destinations;
+mod fair_use;
 mod fields;
 mod main_file;
 mod names;
@@ -29,8 +30,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use crate::config::Config;
 pub use crate::config::Environment;
+use crate::config::{Config, Route};
 use crate::diagnostics::{Problem, Problems, Report};
 use crate::schema::{MAIN, ROUTE, Shape};
 use crate::source::{self, Node, Span};
@@ -181,14 +182,20 @@ fn beside(file: &str, path: &str) -> String {
 
 fn config(main: Option<MainFile>, routes: Vec<Option<(Arc<str>, CheckedRoute)>>) -> Option<Config> {
     let main = main?;
-    let routes = routes.into_iter().map(|route| route.map(|(_, checked)| Arc::new(checked.route)));
+    let with_defaults = |checked: CheckedRoute| {
+        let limits = checked.limits.or(&main.fair_use);
+        Arc::new(Route { limits, ..checked.route })
+    };
+    let routes = routes.into_iter().map(|route| route.map(|(_, checked)| with_defaults(checked)));
+    let routes = routes.collect::<Option<_>>()?;
     Some(Config {
         listeners: main.listeners,
         admin: main.admin,
         limits: main.limits,
+        clients: main.clients,
         timeouts: main.timeouts,
         allow_private: main.allow_private,
         log: main.log,
-        routes: routes.collect::<Option<_>>()?,
+        routes,
     })
 }

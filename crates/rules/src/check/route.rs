@@ -12,15 +12,17 @@ use super::request::{check_ids, step_names};
 use super::rule::RuleCheck;
 use super::steps::{Targets, find_transfer};
 use super::variables::Variables;
-use super::{accept, cors, needs, params, path};
-use crate::config::{Accept, Detect, Param, PathPattern, Route, Step};
+use super::{accept, cors, fair_use, needs, params, path};
+use crate::config::{Accept, Detect, FairUse, Param, PathPattern, Route, Step};
 use crate::diagnostics::Problems;
 use crate::schema::ROUTE;
+use crate::schema::table::fair_use::ROUTE_LIMITS;
 use crate::source::{Node, Span};
 
 /// A route with what the checks across routes need of its file.
 pub(super) struct CheckedRoute {
     pub(super) route: Route,
+    pub(super) limits: fair_use::Said,
     pub(super) name_span: Span,
     pub(super) path_span: Span,
 }
@@ -38,6 +40,9 @@ pub(super) fn read(
     let params = params::read(file.get("params"), text, problems);
     let accept = accept::read(file.get("accept"), text, problems);
     let cors = cors::read(file.get("cors"), text, problems);
+    let limits = fair_use::read(file.get("limits"), &ROUTE_LIMITS, problems);
+    let largest = accept.as_ref().and_then(|accept| accept.size.max);
+    fair_use::warn_small_quotas(file.get("limits"), largest, problems);
     let names = names(&file, path.as_ref(), &params, accept.as_ref(), find_transfer(file.get("steps"), root, problems));
     check_ids(file.get("steps"), problems);
     let mut check = RuleCheck { text, names: &names, variables, problems, permitted };
@@ -63,6 +68,8 @@ pub(super) fn read(
         params,
         accept,
         cors: cors?,
+        // The main file's defaults are not known here.
+        limits: FairUse::default(),
         targets: targets.usable,
         steps,
         transfer,
@@ -71,7 +78,7 @@ pub(super) fn read(
         needs,
     };
     let span = |key: &str| file.get(key).map(|node| node.span).unwrap_or_default();
-    Some(CheckedRoute { route, name_span: span("route"), path_span: span("path") })
+    Some(CheckedRoute { route, limits: limits?, name_span: span("route"), path_span: span("path") })
 }
 
 /// Everything that the rule's expressions can name.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::Route;
+use super::{Clients, Route};
 
 /// A configuration that passed `check`.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct Config {
     pub admin: SocketAddr,
     /// Size and count limits of the process.
     pub limits: Limits,
+    /// What is known of clients: `fair-use`.
+    pub clients: Clients,
     /// Time limits that hold for every route.
     pub timeouts: Timeouts,
     /// Networks that are neither public nor refused: what `egress.allow-private` says.

@@ -6,6 +6,7 @@
 mod accept;
 mod cors;
 mod environment;
+mod fair_use;
 mod main;
 mod params;
 mod route;
@@ -15,6 +16,7 @@ mod target;
 pub use accept::*;
 pub use cors::*;
 pub use environment::Environment;
+pub use fair_use::*;
 pub use main::*;
 pub use params::*;
 pub use route::*;

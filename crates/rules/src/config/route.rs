@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wire::digest::DigestSet;
 
-use super::{Accept, Cors, Environment, Param, Step, Target, Tree};
+use super::{Accept, Cors, Environment, FairUse, Param, Step, Target, Tree};
 
 /// One rule: how an upload to `path` becomes the upstream's protocol.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct Route {
     pub accept: Accept,
     /// Which pages may upload from a browser; none: nothing is said of pages.
     pub cors: Option<Cors>,
+    /// What clients may take of it; defaults of the main file are filled in.
+    pub limits: FairUse,
     /// Every place this rule may talk to.
     pub targets: Vec<Arc<Target>>,
     /// The requests, in order.

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::admission::{Offer, admit};
 use crate::config::{AllowedOrigin, AllowedOrigins, Body, Cors, Detect, RetryClass, Route, Step};
 use crate::failure::Failure;
+use crate::fair_use::sentences;
 use crate::plan::plan;
 use crate::run::{BodyLengths, Facts, body_lengths};
 
@@ -30,6 +31,9 @@ pub struct Explanation {
     pub needs: Vec<String>,
     /// Which pages may upload from a browser, and how; none: nothing is said of pages.
     pub pages: Option<String>,
+    /// What clients may take of the route, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<String>,
     /// When a client that sent `Expect: 100-continue` gets its 100.
     pub continue_after: String,
     /// The digests that are computed while streaming.
@@ -131,6 +135,7 @@ pub fn explain(route: &Arc<Route>, sample: Offer) -> Result<Explanation, Failure
         },
         needs: needs(route),
         pages: route.cors.as_ref().map(pages),
+        limits: sentences(&route.limits),
         continue_after: continue_after(route),
         digests: plan.digests().iter().map(wire::digest::Algorithm::name).collect(),
         memory: memory(route, lengths),

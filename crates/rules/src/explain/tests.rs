@@ -91,3 +91,13 @@ fn says_whose_pages_may_upload() {
         assert_eq!(pages(cors).as_deref(), expected, "{cors}");
     }
 }
+
+#[test]
+fn shows_what_clients_may_take() {
+    let mut route = (*shipped_route("flowkiwi-media")).clone();
+    route.limits.client.uploads = Some(4);
+    let shown = explain(&Arc::new(route), example_offer("a.png", Some(70), &[]))
+        .unwrap_or_else(|failure| panic!("{}", failure.detail));
+    let text = shown.to_string();
+    assert!(text.contains("\n  limits   a client of this route may have 4 uploads under way at once\n"), "{text}");
+}

@@ -19,6 +19,9 @@ impl fmt::Display for Explanation {
         if let Some(pages) = &self.pages {
             writeln!(f, "  pages    {pages}")?;
         }
+        for limit in &self.limits {
+            writeln!(f, "  limits   {limit}")?;
+        }
         writeln!(f, "  100      {}", self.continue_after)?;
         writeln!(f, "  digests  {}", self.digests.join(", "))?;
         let held = self.memory.held_bytes.map(|held| format!("{held} bytes around the file, and ")).unwrap_or_default();

@@ -29,6 +29,7 @@ use wire::envelope::Envelope;
 
 use crate::config::{SecretRef, Target};
 use crate::failure::Failure;
+use crate::fair_use::Refusal;
 use crate::url::Url;
 
 pub use facts::Facts;
@@ -194,6 +195,8 @@ pub enum TransferTrouble {
     },
     /// The length is not what was announced or derived, in words for the client.
     WrongLength(String),
+    /// A body of unknown size came to the end of a quota (`limits`).
+    OverLimit(Refusal),
     /// More bytes came than the route takes.
     TooLarge {
         /// The limit.

@@ -19,6 +19,7 @@ pub(crate) fn failure_of(trouble: TransferTrouble) -> Failure {
             format!("the file goes on after the {expected} bytes that were announced"),
         ),
         TransferTrouble::WrongLength(what) => Failure::new(Problem::LengthMismatch, what),
+        TransferTrouble::OverLimit(refusal) => refusal.failure(),
         TransferTrouble::TooLarge { limit } => too_large(limit),
         TransferTrouble::TooSmall { limit, received } => too_small(limit, received),
         TransferTrouble::Digest(what) => Failure::new(Problem::DigestMismatch, what),

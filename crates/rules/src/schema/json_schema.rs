@@ -129,6 +129,7 @@ fn leaf(leaf: Leaf) -> Value {
         Leaf::Size => json!({ "type": "string", "pattern": "^[0-9]+ ?([KMGT]iB|[kKMGT]?B)$" }),
         Leaf::Duration => json!({ "type": "string", "pattern": "^[0-9]+ ?(ms|s|m|h)$" }),
         Leaf::Rate => json!({ "type": "string", "pattern": "^[0-9]+ ?([KMGT]iB|[kKMGT]?B)/s$" }),
+        Leaf::Frequency => json!({ "type": "string", "pattern": "^[0-9]+ ?/ ?(s|min|h)$" }),
         Leaf::Status => json!({ "anyOf": [
             { "type": "integer", "minimum": 200, "maximum": 599 },
             { "type": "string", "pattern": "^([2-5][0-9]{2}|[2-5][xX]{2})$" },

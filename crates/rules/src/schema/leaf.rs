@@ -34,6 +34,8 @@ pub(crate) enum Leaf {
     Duration,
     /// Bytes per second.
     Rate,
+    /// So many in a second, minute or hour.
+    Frequency,
     /// A status or a class such as `2xx`.
     Status,
     /// A status, or an error code.
@@ -91,6 +93,7 @@ impl Leaf {
             Self::Size => "a size such as `10MiB`".to_owned(),
             Self::Duration => "a time such as `10s` or `500ms`".to_owned(),
             Self::Rate => "a rate such as `1KiB/s`".to_owned(),
+            Self::Frequency => "a number per time such as `10/s` or `100/min`".to_owned(),
             Self::Status => "a status such as `201` or `2xx`".to_owned(),
             Self::StatusOrCode => "a status or an error code".to_owned(),
             Self::Choice(words) => listing(words.iter().copied()),
@@ -111,7 +114,7 @@ impl Leaf {
             Self::Text | Self::Bool | Self::Int(..) | Self::Size | Self::Duration | Self::Rate | Self::Choice(_) => {
                 true
             }
-            Self::Address | Self::Networks | Self::Number | Self::WebOrigin => true,
+            Self::Address | Self::Networks | Self::Number | Self::WebOrigin | Self::Frequency => true,
             Self::Literal
             | Self::Prose
             | Self::Name
@@ -137,6 +140,7 @@ impl Leaf {
             Self::Size => parse_size(text).map(drop),
             Self::Duration => parse_duration(text).map(drop),
             Self::Rate => parse_rate(text).map(drop),
+            Self::Frequency => parse_frequency(text).map(drop),
             Self::Status => parse_statuses(text).map(drop),
             Self::StatusOrCode => status_or_code(text),
             Self::Choice(words) => choice(text, words),
@@ -295,6 +299,44 @@ pub(crate) fn parse_rate(text: &str) -> Result<u64, Complaint> {
         return Err(Complaint::new("this is no rate", "write bytes per second, such as `1KiB/s`"));
     };
     parse_size(size)
+}
+
+/// The most requests that a frequency can name: more is no limit on any machine of today.
+const MOST_FREQUENT: u32 = 1_000_000;
+
+/// So many in a second, minute or hour: the number, and the time.
+pub(crate) fn parse_frequency(text: &str) -> Result<(u32, Duration), Complaint> {
+    const HINT: &str = "write a whole number and `/s`, `/min` or `/h`, such as `10/s` or `100/min`";
+    let (number, unit) = text.split_once('/').unwrap_or((text, ""));
+    let (number, unit) = (number.trim(), unit.trim());
+    let count: u32 = number.parse().map_err(|_| Complaint::new("this is no number per time", HINT))?;
+    let seconds = match unit {
+        "s" => 1,
+        "min" => 60,
+        "h" => 3_600,
+        "" => {
+            let hint = format!("write `{count}/s` for each second, or `{count}/min` or `{count}/h`");
+            return Err(Complaint::new("this number has no time", hint));
+        }
+        other => {
+            let meant = match other.to_lowercase().as_str() {
+                "m" | "mins" | "minute" | "minutes" => format!("write `{count}/min`"),
+                "sec" | "secs" | "second" | "seconds" => format!("write `{count}/s`"),
+                "hr" | "hour" | "hours" => format!("write `{count}/h`"),
+                "d" | "day" | "days" => "for a day write a quota: `quota: [ { requests: 1000, per: 24h } ]`".to_owned(),
+                _ => HINT.to_owned(),
+            };
+            return Err(Complaint::new("this number has a time that is unknown", meant));
+        }
+    };
+    if count == 0 {
+        return Err(Complaint::new("nothing could ever pass", "write at least `1/h`, or remove the limit"));
+    }
+    if count > MOST_FREQUENT {
+        let hint = format!("write at most `{MOST_FREQUENT}/s`, or remove the limit");
+        return Err(Complaint::new("this number is too large", hint));
+    }
+    Ok((count, Duration::from_secs(seconds)))
 }
 
 fn split_unit(text: &str) -> (&str, &str) {

@@ -23,6 +23,7 @@ const VALUES: &str = "\
 | size | a whole number with a unit: `B`, `KiB`, `MiB`, `GiB`, `TiB` (powers of 1024) or `kB`, `MB`, `GB`, `TB` (powers of 1000) |
 | time | a whole number with a unit: `ms`, `s`, `m`, `h` |
 | rate | a size per second: `1KiB/s` |
+| number per time | a whole number with `/s`, `/min` or `/h`: `10/s`, `100/min` |
 | status | `200` to `599`, or a class: `2xx`, `3xx`, `4xx`, `5xx` |
 | address | an IP address with a port: `127.0.0.1:8080`, `[::1]:8080` |
 | networks | `10.0.0.0/8, fd00::/8, 127.0.0.1`, separated by commas or spaces, or a list |

@@ -72,7 +72,14 @@ fn check_references(node: &Value, root: &Value) {
 
 #[test]
 fn sizes_times_and_rates_want_units() {
-    use super::values::{parse_rate, parse_size};
+    use super::values::{parse_frequency, parse_rate, parse_size};
+    for (text, count, seconds) in [("1/s", 1, 1), ("100/min", 100, 60), ("5 / h", 5, 3600)] {
+        assert_eq!(parse_frequency(text), Ok((count, std::time::Duration::from_secs(seconds))), "{text}");
+    }
+    for text in ["", "10", "/s", "0/s", "-1/s", "1.5/s", "10/m", "10/d", "10/S", "10/s/s", "5000000000/s", "1000001/s"]
+    {
+        assert!(parse_frequency(text).is_err_and(|complaint| complaint.hint.is_some()), "{text}");
+    }
     let sizes = [("0B", 0), ("5MiB", 5 << 20), ("5 MB", 5_000_000), ("1kB", 1000), ("3TiB", 3 << 40)];
     for (text, bytes) in sizes {
         assert_eq!(parse_size(text), Ok(bytes), "{text}");

@@ -74,6 +74,7 @@ pub(crate) fn target() -> Target {
 
 pub(crate) fn config(targets: &[&Arc<Target>]) -> Config {
     let route = Route {
+        limits: rules::config::FairUse::default(),
         name: "route".into(),
         path: PathPattern { source: "/".to_owned(), segments: Vec::new() },
         description: None,
@@ -106,6 +107,7 @@ pub(crate) fn config(targets: &[&Arc<Target>]) -> Config {
             head_fields: 64,
             ..crate::server::tests::config().limits
         },
+        clients: rules::config::Clients { remembered: 64, proxies: None },
         timeouts: Timeouts {
             head: Duration::from_secs(10),
             idle: IDLE_LIMIT,

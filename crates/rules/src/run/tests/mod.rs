@@ -96,6 +96,7 @@ pub(super) fn json(members: &[(&str, &str)]) -> Body {
 pub(super) fn route(steps: Vec<Step>) -> Route {
     let transfer = steps.iter().position(|step| holds_file(&step.request.body)).expect("one step holds the file");
     Route {
+        limits: crate::config::FairUse::default(),
         name: "test".into(),
         path: PathPattern { source: "/test".to_owned(), segments: Vec::new() },
         description: None,

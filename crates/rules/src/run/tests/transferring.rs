@@ -1,5 +1,6 @@
 use super::*;
 use crate::failure::Blame;
+use crate::fair_use::{Limit, Refusal, Scope};
 
 fn streaming() -> Run {
     let mut run = begin(route(vec![create(), store(), finish()])).created();
@@ -35,6 +36,7 @@ fn a_good_upload_sends_every_step_once_and_ends_with_the_result() {
 #[test]
 fn each_trouble_with_the_body_is_the_contracts_problem_and_commits_nothing() {
     let early = |status| TransferTrouble::EarlyAnswer(answer(status, ""));
+    let refusal = Refusal { scope: Scope::Client, limit: Limit::Uploads(9), wait: Duration::from_secs(60) };
     let table = [
         (TransferTrouble::ClientGone, Problem::ClientGone),
         (TransferTrouble::ClientTooSlow("slow".to_owned()), Problem::ClientTooSlow),
@@ -42,6 +44,7 @@ fn each_trouble_with_the_body_is_the_contracts_problem_and_commits_nothing() {
         (TransferTrouble::RanOver { expected: 3 }, Problem::LengthMismatch),
         (TransferTrouble::WrongLength("x".to_owned()), Problem::LengthMismatch),
         (TransferTrouble::TooLarge { limit: 2 }, Problem::FileTooLarge),
+        (TransferTrouble::OverLimit(refusal), Problem::RateLimited),
         (TransferTrouble::TooSmall { limit: 1, received: 0 }, Problem::EmptyFile),
         (TransferTrouble::TooSmall { limit: 9, received: 3 }, Problem::FileTooSmall),
         (TransferTrouble::Digest("sha-256".to_owned()), Problem::DigestMismatch),

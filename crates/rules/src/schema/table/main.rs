@@ -1,5 +1,6 @@
 //! The main file.
 
+use super::fair_use::FAIR_USE;
 use super::secret::PEM_FILE;
 use super::{BOOL, DURATION, Leaf, Object, SIZE, Shape, TEXT, default, later, object, optional, required};
 
@@ -26,6 +27,11 @@ pub(crate) static MAIN: Object = object(
              A route whose variables are not set is an error, so name only the routes that you use.",
         ),
         optional("limits", Shape::Object(&LIMITS), "What the process may use."),
+        optional(
+            "fair-use",
+            Shape::Object(&FAIR_USE),
+            "What clients may take of the gateway, where a route does not say.",
+        ),
         optional("timeouts", Shape::Object(&TIMEOUTS), "How long things may take."),
         optional("egress", Shape::Object(&EGRESS), "Where the gateway may connect to."),
         optional("log", Shape::Object(&LOG), "How to log."),

@@ -3,6 +3,7 @@
 pub(crate) mod accept;
 pub(crate) mod body;
 pub(crate) mod cors;
+pub(crate) mod fair_use;
 pub(crate) mod main;
 pub(crate) mod route;
 pub(crate) mod secret;

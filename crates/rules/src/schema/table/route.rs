@@ -2,6 +2,7 @@
 
 use super::accept::ACCEPT;
 use super::cors::CORS;
+use super::fair_use::ROUTE_LIMITS;
 use super::step::STEP;
 use super::target::TARGET;
 use super::{BOOL, Key, LITERAL, Leaf, Object, PROSE, Shape, default, later, object, optional, required};
@@ -51,6 +52,11 @@ pub(crate) static ROUTE: Object = object(
             "cors",
             Shape::Object(&CORS),
             "Which pages may upload from a browser. Without it there are no CORS headers.",
+        ),
+        optional(
+            "limits",
+            Shape::Object(&ROUTE_LIMITS),
+            "What clients may take of the route. Beyond it: 429 with `Retry-After`, before the body is read.",
         ),
         required(
             "targets",
