@@ -35,6 +35,8 @@ impl Gateway {
     pub async fn drain(&self, grace: Duration) -> DrainReport {
         let deadline = Instant::now() + grace;
         self.app.draining.cancel();
+        // Said when it is true: whoever reads it may count on the next answers to close their connections.
+        tracing::info!(uploads = self.app.uploads.len(), grace_seconds = grace.as_secs(), "draining");
         self.listening.connections.close();
         self.app.tasks.close();
         tokio::select! {

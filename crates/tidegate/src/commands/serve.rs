@@ -61,7 +61,6 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), revision = REVISION, "tidegate is ready");
 
     signals.next().await;
-    tracing::info!(uploads = gateway.app().uploads.len(), grace_seconds = grace.as_secs(), "draining");
     let report = tokio::select! {
         report = gateway.drain(grace) => report,
         () = force(&gateway, &mut signals) => return Ok(ExitCode::from(FAILED)),
