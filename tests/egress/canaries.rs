@@ -1,15 +1,11 @@
 //! Canaries: every kind of secret is planted, everything that can go wrong does, and nothing that leaves holds one of them.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use harness::{Answer, Rig, Rules, client, content};
+use harness::{Answer, Lines, Rig, Rules, client, content};
 use http::Request;
 use sandbox::peer::{Reply, ScriptedPeer, Then, When};
 use serde_json::json;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::forms::forms;
 
@@ -99,35 +95,6 @@ result: { id: '${ ticket.json.id }' }
 /// The steps in order, by the path that each asks for.
 const STEPS: [&str; 7] = ["/login", "/meter", "/sign", "/look", "/ticket", "/store", "/complete"];
 
-/// Log lines in memory.
-#[derive(Debug, Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
 /// Ends with the test.
 struct Listening {
     _first: tracing::subscriber::DefaultGuard,
@@ -140,7 +107,7 @@ fn listen(filter: &str) -> (Lines, Listening) {
     let subscriber =
         tracing_subscriber::fmt().json().with_env_filter(format!("trace{filter}")).with_writer(lines.clone()).finish();
     // With one subscriber alone, tracing lets whichever thread comes first decide for all whether a line is wanted.
-    let second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(io::sink).finish());
+    let second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
     (lines, Listening { _first: tracing::subscriber::set_default(subscriber), _second: second })
 }
 

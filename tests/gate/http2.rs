@@ -123,11 +123,10 @@ fn odd_streams(count: u32) -> impl Iterator<Item = u32> {
     (0..count).map(|index| 2 * index + 1)
 }
 
-#[tokio::test]
-async fn rapid_reset_ends_the_connection() {
-    let stage = Stage::new(8).await;
+/// Opens requests and takes each back at once, until the gateway has had enough.
+async fn reset_rapidly(stage: &Stage, count: u32) {
     let mut frames = Frames::open(stage.rig.address()).await;
-    let pairs: Vec<u8> = odd_streams(5000)
+    let pairs: Vec<u8> = odd_streams(count)
         .flat_map(|stream| {
             let head = frame(HEADERS, END_HEADERS, stream, &upload("/files/x.bin", &[]));
             [head, frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())].concat()
@@ -137,23 +136,18 @@ async fn rapid_reset_ends_the_connection() {
     let said = frames.read_until(|said| said.goaway.is_some()).await;
     // ENHANCE_YOUR_CALM, unless the connection was closed before it could be read.
     assert!(said.closed || said.goaway == Some(11), "{said:?}");
-    is_well(&stage).await;
+    is_well(stage).await;
+}
+
+#[tokio::test]
+async fn rapid_reset_ends_the_connection() {
+    reset_rapidly(&Stage::new(8).await, 5000).await;
 }
 
 #[tokio::test]
 async fn the_limit_of_resets_is_a_setting() {
-    let stage = Stage::with(Rules::default().settings("limits: { resets: 1, streams: 4 }"), 8).await;
-    let mut frames = Frames::open(stage.rig.address()).await;
-    let pairs: Vec<u8> = odd_streams(200)
-        .flat_map(|stream| {
-            let head = frame(HEADERS, END_HEADERS, stream, &upload("/files/x.bin", &[]));
-            [head, frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())].concat()
-        })
-        .collect();
-    frames.flood(&pairs).await;
-    let said = frames.read_until(|said| said.goaway.is_some()).await;
-    assert!(said.closed || said.goaway == Some(11), "{said:?}");
-    is_well(&stage).await;
+    let settings = Rules::default().settings("limits: { resets: 1, streams: 4 }");
+    reset_rapidly(&Stage::with(settings, 8).await, 200).await;
 }
 
 #[tokio::test]

@@ -4,9 +4,11 @@
 pub mod client;
 pub mod content;
 pub mod forms;
+mod lines;
 pub mod rig;
 mod told;
 
 pub use client::{Answer, RawConnection};
+pub use lines::Lines;
 pub use rig::{Rig, Rules};
 pub use told::told;

@@ -1,17 +1,14 @@
 //! Chosen values through a gateway over sockets: what the peer read, what the log, the metrics and the admin side say.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use harness::{Answer, RawConnection, Rig, client, forms};
+use harness::{Answer, Lines, RawConnection, Rig, client, forms};
 use http::Request;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sandbox::peer::{Recorded, Reply, ScriptedPeer};
 use sandbox::reading;
 use sandbox::sigv4::{PathEncoding, Scope, Signable};
 use serde_json::{Value, json};
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use wire::name::FileName;
 
@@ -249,35 +246,6 @@ async fn names_longer_than_255_bytes_are_refused_and_shorter_ones_arrive() {
     for (name, status) in [("\u{e9}".repeat(127) + "x", 201), ("\u{e9}".repeat(128), 422), ("x".repeat(4097), 422)] {
         let (answer, seen) = stage.send(Request::put(format!("/json/{}?a=x&b=y", encoded(&name))), CONTENT).await;
         assert_eq!((answer.status, seen.len()), (status, usize::from(status == 201)), "{answer:?}");
-    }
-}
-
-/// Log lines in memory.
-#[derive(Debug, Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()).expect("a log is UTF-8")
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
     }
 }
 

@@ -1,45 +1,12 @@
 //! Planted secrets are searched for in answers, in metrics and in the most talkative log.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use harness::{Rules, client, content};
+use harness::{Lines, Rules, client, content};
 use http::Request;
 use sandbox::peer::{Reply, ScriptedPeer, Then, When};
 use sandbox::{Fault, FaultKind, Options, Sandbox, Step, System};
 use serde_json::json;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::support::Stage;
-
-/// Log lines in memory.
-#[derive(Debug, Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
-    }
-}
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Lines {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
 
 /// Everything that the gateway and its libraries log on this thread. A test's runtime has one thread.
 fn listen() -> (Lines, tracing::subscriber::DefaultGuard) {
