@@ -184,3 +184,39 @@ fn every_link_to_a_file_leads_somewhere() {
         }
     }
 }
+
+/// Every Rust source below a folder.
+fn sources(folder: &Path, found: &mut String) {
+    let entries = std::fs::read_dir(folder).expect("the folder can be listed");
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        let name = path.file_name().unwrap_or_default();
+        if path.is_dir() && name != "target" && name != "node_modules" {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push_str(&std::fs::read_to_string(&path).expect("a source can be read"));
+        }
+    }
+}
+
+/// A promise that rests on a test which is not there rests on nothing.
+#[test]
+fn every_test_that_the_security_page_rests_on_exists() {
+    let pages = pages();
+    let page = pages.iter().find(|page| page.path.ends_with("docs/security.md")).expect("there is such a page");
+    let section = page.text.split("## What they rest on").nth(1).and_then(|rest| rest.split("\n## ").next());
+    let mut code = String::new();
+    for folder in ["crates", "tests", "fuzz"] {
+        sources(&root().join(folder), &mut code);
+    }
+    let mut named = 0;
+    for row in section.expect("the section is there").lines().filter(|line| line.starts_with('|')) {
+        let shown_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        for name in shown_by.split('`').skip(1).step_by(2) {
+            named += 1;
+            let is_file = root().join(name).exists() || root().join(format!("fuzz/fuzz_targets/{name}.rs")).exists();
+            let is_report = root().join(format!("crates/rules/tests/snapshots/mistakes__{name}.snap")).exists();
+            assert!(is_file || is_report || code.contains(&format!("fn {name}(")), "there is no test `{name}`");
+        }
+    }
+    assert!(named > 50, "{named} names were found");
+}
