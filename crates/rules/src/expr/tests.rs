@@ -115,6 +115,8 @@ fn mistakes_are_found_when_parsed_and_point_at_their_place() {
         ("${ a | map('uper') }", "uper", "there is no filter `uper`", Some("did you mean `upper`?")),
         ("${ debug() }", "debug", "there is no function `debug`", None),
         ("${ file.base64 | upper }", "file.base64", "the file's base64 form must stand alone in its braces", None),
+        // Regression: the place was the first byte of the character alone, which is no place in a text.
+        ("${ a\u{20ac} }", "\u{20ac}", "unexpected character", None),
     ];
     for (source, place, message, hint) in table {
         let error = Template::parse(source).expect_err(source);
