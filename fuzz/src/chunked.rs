@@ -58,7 +58,7 @@ fn decode(chunks: &[Bytes]) -> Decoded {
 }
 
 /// The content of a body and its coded length, by a reader that has it whole and knows no bounds.
-fn strictly(input: &[u8]) -> Option<(Vec<u8>, usize)> {
+pub(crate) fn strictly(input: &[u8]) -> Option<(Vec<u8>, usize)> {
     let mut content = Vec::new();
     let mut at = 0;
     loop {

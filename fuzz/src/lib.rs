@@ -17,6 +17,7 @@ mod digest_fields;
 mod envelope;
 mod form_parser;
 mod form_writer;
+mod head_gate;
 mod xml_reader;
 
 // Properties of `rules`.
@@ -38,6 +39,7 @@ pub use envelope::envelope;
 pub use expression::expression;
 pub use form_parser::form_parser;
 pub use form_writer::form_writer;
+pub use head_gate::head_gate;
 pub use json_writer::json_writer;
 pub use policy_check::policy_check;
 pub use url_check::url_check;
@@ -54,7 +56,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     Target { name: "answer_reader", property: answer_reader },
     Target { name: "chunked", property: chunked },
     Target { name: "content_disposition", property: content_disposition },
@@ -64,6 +66,7 @@ pub const TARGETS: [Target; 14] = [
     Target { name: "expression", property: expression },
     Target { name: "form_parser", property: form_parser },
     Target { name: "form_writer", property: form_writer },
+    Target { name: "head_gate", property: head_gate },
     Target { name: "json_writer", property: json_writer },
     Target { name: "policy_check", property: policy_check },
     Target { name: "url_check", property: url_check },

@@ -1,30 +1,14 @@
 //! The client: a request as an honest or broken one writes it.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use wire::digest::{Algorithm, DigestSet, Digester, repr_digest_field};
 
 use super::{Fault, Ingress, Upload};
 
-/// A request. What its head says stands beside the bytes of its body.
-pub(super) struct Request {
-    pub(super) ingress: Ingress,
-    /// The name of a raw upload.
-    pub(super) name: String,
-    /// `Content-Type`.
-    pub(super) content_type: String,
-    /// The query of a raw upload, decoded.
-    pub(super) params: Vec<(String, String)>,
-    pub(super) content_length: Option<u64>,
-    pub(super) upload_length: Option<u64>,
-    /// `Repr-Digest`, of a raw upload.
-    pub(super) repr_digest: Option<String>,
-    /// What follows the head.
-    pub(super) body: Vec<u8>,
-}
-
 const BOUNDARY: &str = "----formboundary7MA4YWxkTrZu0gW";
 
-/// Writes a request; none where an honest client has no way to say this.
-pub(super) fn request(upload: &Upload, ingress: Ingress, fault: Fault) -> Option<Request> {
+/// Writes a request, head and body; none where an honest client has no way to say this.
+pub(super) fn request(upload: &Upload, ingress: Ingress, fault: Fault) -> Option<Vec<u8>> {
     if ingress == Ingress::RawUnknown && fault == Fault::Overlong {
         // Where nothing is announced, a longer file is just another file.
         return None;
@@ -35,36 +19,53 @@ pub(super) fn request(upload: &Upload, ingress: Ingress, fault: Fault) -> Option
         _ => None,
     };
     let params = [("title", &upload.title), ("note", &upload.note)];
-    let params: Vec<_> = params.into_iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
     let content = match ingress {
         Ingress::Raw | Ingress::RawChunked | Ingress::RawUnknown => upload.file.clone(),
         Ingress::Form | Ingress::FormChunked => form(upload, &params, digest.as_deref(), fault)?,
     };
     let is_chunked = !matches!(ingress, Ingress::Raw | Ingress::Form);
-    let file_len = upload.file.len() as u64 + u64::from(fault == Fault::LongAnnouncement);
-    let content_length = (content.len() as u64) + u64::from(fault == Fault::LongAnnouncement);
-    let mut body = if is_chunked { chunked(&content, fault) } else { content };
+    let is_long = u64::from(fault == Fault::LongAnnouncement);
+    let mut bytes = head(upload, ingress, digest.as_deref())?;
+    if is_chunked {
+        bytes += "Transfer-Encoding: chunked\r\n";
+    } else {
+        bytes += &format!("Content-Length: {}\r\n", content.len() as u64 + is_long);
+    }
+    if is_chunked && ingress != Ingress::RawUnknown {
+        bytes += &format!("Upload-Length: {}\r\n", upload.file.len() as u64 + is_long);
+    }
+    let mut bytes = (bytes + "\r\n").into_bytes();
+    let head_len = bytes.len();
+    bytes.extend(if is_chunked { chunked(&content, fault) } else { content });
     match fault {
+        // Of a request without a body there is nothing to cut off.
+        Fault::Truncated if bytes.len() == head_len => return None,
         Fault::Truncated => {
-            body.pop()?;
+            bytes.pop();
         }
-        Fault::Overlong => body.push(b'!'),
+        Fault::Overlong => bytes.push(b'!'),
         _ => {}
     }
-    Some(Request {
-        ingress,
-        name: upload.name.clone(),
-        content_type: if ingress.is_form() {
-            format!("multipart/form-data; boundary={BOUNDARY}")
-        } else {
-            upload.media_type.clone()
-        },
-        params: if ingress.is_form() { Vec::new() } else { params },
-        content_length: (!is_chunked).then_some(content_length),
-        upload_length: (is_chunked && ingress != Ingress::RawUnknown).then_some(file_len),
-        repr_digest: digest.filter(|_| !ingress.is_form()),
-        body,
-    })
+    Some(bytes)
+}
+
+/// The request line and the fields that do not frame the body.
+fn head(upload: &Upload, ingress: Ingress, digest: Option<&str>) -> Option<String> {
+    if upload.media_type.contains(['\r', '\n']) {
+        // That would be a head of its own; the gate has a property for it.
+        return None;
+    }
+    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let Upload { name, title, note, media_type, .. } = upload;
+    let host = "Host: gateway.example\r\n";
+    if ingress.is_form() {
+        return Some(format!(
+            "POST /r HTTP/1.1\r\n{host}Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
+        ));
+    }
+    let target = format!("/r/{}?title={}&note={}", encoded(name), encoded(title), encoded(note));
+    let digest = digest.map(|digest| format!("Repr-Digest: {digest}\r\n")).unwrap_or_default();
+    Some(format!("PUT {target} HTTP/1.1\r\n{host}Content-Type: {media_type}\r\n{digest}"))
 }
 
 fn digest_field(file: &[u8]) -> String {
@@ -74,7 +75,7 @@ fn digest_field(file: &[u8]) -> String {
 }
 
 /// As browsers write it; names that they escape so that parsers differ are left to another property.
-fn form(upload: &Upload, params: &[(String, String)], digest: Option<&str>, fault: Fault) -> Option<Vec<u8>> {
+fn form(upload: &Upload, params: &[(&str, &String)], digest: Option<&str>, fault: Fault) -> Option<Vec<u8>> {
     let holds_boundary = |bytes: &[u8]| bytes.windows(BOUNDARY.len()).any(|window| window == BOUNDARY.as_bytes());
     let is_text = |text: &str| !text.chars().any(char::is_control) && text.trim() == text;
     if upload.name.contains(['\\', '"', '%']) || !is_text(&upload.name) || !is_text(&upload.media_type) {

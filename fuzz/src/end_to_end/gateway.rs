@@ -2,21 +2,22 @@
 
 use std::sync::{Arc, LazyLock};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rules::admission::{Offer, admit};
 use rules::config::Route;
 use rules::plan::plan;
+use rules::routing::Routing;
 use rules::run::{Action, Answer, HeaderText, Run, StepRequest, TransferRequest, Transferred};
 use wire::digest::{ClientDigests, Digester};
 use wire::envelope::EnvelopeWriter;
-use wire::form::{FilePart, FormEvent, FormLimits, FormParser, Trailing};
-use wire::http1::chunked::{ChunkedDecoder, LAST_CHUNK, frame};
+use wire::http1::chunked::{LAST_CHUNK, frame};
 use wire::http1::{RequestFraming, RequestHead};
 use wire::name::FileName;
 use wire::transform::Transform as _;
 
-use super::client::Request;
-use super::{Ingress, Outcome};
+use super::Outcome;
+use super::body::Body;
+use super::head::Head;
 use crate::routes::{self, NOW};
 
 /// What the rule's transfer is.
@@ -111,19 +112,30 @@ impl Rule {
     }
 }
 
-/// Serves one request whose body comes in these chunks.
-pub(super) fn serve(request: &Request, rule: Rule, chunks: Vec<Bytes>) -> Outcome {
+/// Serves the first request of a connection whose bytes come in these chunks.
+pub(super) fn serve(rule: Rule, chunks: Vec<Bytes>) -> Outcome {
     let mut upstream = Upstream::default();
-    let is_stored = upload(request, rule, Body::new(request, chunks), &mut upstream).is_ok();
+    let is_stored = upload(rule, chunks, &mut upstream).is_ok();
     Outcome { sent: upstream.sent, is_stored }
 }
 
 /// Why there is nothing stored; the reason is of no interest here.
-struct Refused;
+#[derive(Debug)]
+pub(super) struct Refused;
 
-fn upload(request: &Request, rule: Rule, mut body: Body, upstream: &mut Upstream) -> Result<(), Refused> {
-    let offer = if request.ingress.is_form() { form_offer(request, &mut body)? } else { raw_offer(request)? };
-    let plan = plan(admit(&rule.route(), offer).map_err(|_| Refused)?).map_err(|_| Refused)?;
+fn upload(rule: Rule, chunks: Vec<Bytes>, upstream: &mut Upstream) -> Result<(), Refused> {
+    let mut chunks = chunks.into_iter();
+    let (head, rest) = Head::read(&mut chunks)?;
+    let route = rule.route();
+    let Routing::Found(found) = rules::routing::route(&[Arc::clone(&route)], &head.method, &head.path) else {
+        return Err(Refused);
+    };
+    let mut body = Body::new(&head, rest, chunks)?;
+    let offer = match found.name {
+        Some(name) => raw_offer(&head, name)?,
+        None => form_offer(&head, &mut body)?,
+    };
+    let plan = plan(admit(&route, offer).map_err(|_| Refused)?).map_err(|_| Refused)?;
     let mut run = Run::begin(&plan, [9; 16]);
     loop {
         match run.next(NOW) {
@@ -150,20 +162,21 @@ fn prepared(step: &StepRequest) -> Answer {
     Answer { status: 200, headers: Vec::new(), body: answer.to_string().into() }
 }
 
-fn raw_offer(request: &Request) -> Result<Offer, Refused> {
-    let digest = request.repr_digest.iter().map(|value| ("Repr-Digest", value.as_bytes()));
+fn raw_offer(head: &Head, name: Vec<u8>) -> Result<Offer, Refused> {
+    let name = String::from_utf8(name).map_err(|_| Refused)?;
+    let digest = head.repr_digest.iter().map(|value| ("Repr-Digest", value.as_bytes()));
     Ok(Offer {
-        params: request.params.clone(),
-        name: Some(FileName::parse(&request.name).map_err(|_| Refused)?),
-        declared_type: Some(request.content_type.clone()),
-        size: request.content_length.or(request.upload_length),
+        params: head.params.clone(),
+        name: Some(FileName::parse(&name).map_err(|_| Refused)?),
+        declared_type: Some(head.content_type.clone()),
+        size: head.content_length().or(head.upload_length),
         digests: ClientDigests::parse(digest).map_err(|_| Refused)?,
         ..routes::offer("a")
     })
 }
 
-fn form_offer(request: &Request, body: &mut Body) -> Result<Offer, Refused> {
-    let (params, part, size) = body.open_form(request)?;
+fn form_offer(head: &Head, body: &mut Body) -> Result<Offer, Refused> {
+    let (params, part, size) = body.open_form(head)?;
     Ok(Offer {
         params,
         name: Some(FileName::parse(&part.filename).map_err(|_| Refused)?),
@@ -172,98 +185,6 @@ fn form_offer(request: &Request, body: &mut Body) -> Result<Offer, Refused> {
         digests: part.digests,
         ..routes::offer("a")
     })
-}
-
-/// The client's body: what it is framed by, and the form in it.
-struct Body {
-    chunks: std::vec::IntoIter<Bytes>,
-    /// A chunked body is taken apart first.
-    decoder: Option<(ChunkedDecoder, BytesMut)>,
-    /// Bytes that must come, by `Content-Length`.
-    left: Option<u64>,
-    form: Option<FormParser>,
-}
-
-impl Body {
-    fn new(request: &Request, chunks: Vec<Bytes>) -> Self {
-        let is_chunked = request.content_length.is_none();
-        let form = request.ingress.is_form().then(|| FormParser::new(&request.content_type, FormLimits::default()));
-        Self {
-            chunks: chunks.into_iter(),
-            decoder: is_chunked.then(|| (ChunkedDecoder::new(), BytesMut::new())),
-            left: request.content_length,
-            form: form.map(|parser| parser.expect("the client writes one boundary")),
-        }
-    }
-
-    /// The next bytes of the content; none only when the framing says that it ended.
-    fn content(&mut self) -> Result<Option<Bytes>, Refused> {
-        loop {
-            if let Some((decoder, buffer)) = &mut self.decoder {
-                if let Some(data) = decoder.decode(buffer).map_err(|_| Refused)? {
-                    return Ok(Some(data));
-                }
-                if decoder.is_complete() {
-                    // What follows is the next request's, or garbage: this one is over either way.
-                    return Ok(None);
-                }
-            }
-            let Some(chunk) = self.chunks.next() else {
-                let ended = self.left == Some(0);
-                return if ended { Ok(None) } else { Err(Refused) };
-            };
-            match (&mut self.decoder, &mut self.left) {
-                (Some((_, buffer)), _) => buffer.extend_from_slice(&chunk),
-                (None, Some(left)) => {
-                    *left = left.checked_sub(chunk.len() as u64).ok_or(Refused)?;
-                    return Ok(Some(chunk));
-                }
-                (None, None) => return Err(Refused),
-            }
-        }
-    }
-
-    /// Reads a form up to its file: its fields, the file's head, and the file's size where it can be known.
-    fn open_form(&mut self, request: &Request) -> Result<(Vec<(String, String)>, FilePart, Option<u64>), Refused> {
-        let mut fields = Vec::new();
-        loop {
-            let parser = self.form.as_mut().ok_or(Refused)?;
-            match parser.next_event().map_err(|_| Refused)? {
-                Some(FormEvent::Field { name, value, .. }) => fields.push((name, value)),
-                Some(FormEvent::FileStart(part)) => {
-                    let framing = parser.offset() + parser.closing_len();
-                    let size = match (request.upload_length, request.content_length) {
-                        (None, Some(body)) => Some(body.checked_sub(framing).ok_or(Refused)?),
-                        (told, _) => told,
-                    };
-                    let trailing =
-                        if request.ingress == Ingress::FormChunked { Trailing::Either } else { Trailing::Exact };
-                    size.into_iter().for_each(|size| parser.expect_file_len(size, trailing));
-                    return Ok((fields, part, size));
-                }
-                Some(_) => return Err(Refused),
-                None => match self.content()? {
-                    Some(chunk) => self.form.as_mut().ok_or(Refused)?.push(chunk),
-                    None => return Err(Refused),
-                },
-            }
-        }
-    }
-
-    /// The next bytes of the file; none only on proof of its end.
-    fn file(&mut self) -> Result<Option<Bytes>, Refused> {
-        loop {
-            let Some(parser) = &mut self.form else { return self.content() };
-            match parser.next_event().map_err(|_| Refused)? {
-                Some(FormEvent::FileData(data)) => return Ok(Some(data)),
-                Some(_) => {}
-                None => match self.content()? {
-                    Some(chunk) => self.form.as_mut().ok_or(Refused)?.push(chunk),
-                    None => return self.form.as_mut().ok_or(Refused)?.finish().map(|()| None).map_err(|_| Refused),
-                },
-            }
-        }
-    }
 }
 
 /// What was written to the upstream.

@@ -1,11 +1,14 @@
-//! One upload from the client's bytes to the upstream's, without sockets: framing, form, admission, plan, run, envelope.
+//! One upload from the client's bytes to the upstream's, without sockets: head gate, framing, form, admission, plan,
+//! run, envelope.
 //!
 //! The input: a byte each for the kind of request, the rule, and the fault; then name, title, note and type, and the file.
-//! `client` writes the request, `gateway` is what stands between the stages in the real one, `upstream` reads what came out
-//! with readers of its own, and says what should have.
+//! `client` writes the request; `head`, `body` and `gateway` are what stands between the stages in the real one, `upstream` reads what came out
+//! with readers of its own and says what should have.
 
+mod body;
 mod client;
 mod gateway;
+mod head;
 mod upstream;
 
 use crate::chunks::cuts;
@@ -97,7 +100,7 @@ pub fn end_to_end(input: &[u8]) {
     let (name, title, note, media_type) = (fields.text(), fields.text(), fields.text(), fields.text());
     let upload = Upload { name, title, note, media_type, file: fields.rest().to_vec() };
     let Some(request) = client::request(&upload, ingress, fault) else { return };
-    let [whole, single, pieces] = cuts(&request.body).map(|chunks| gateway::serve(&request, rule, chunks));
+    let [whole, single, pieces] = cuts(&request).map(|chunks| gateway::serve(rule, chunks));
     // A fault may be met before or after some of the file went on; what counts is that it is met.
     assert_eq!(whole.is_stored, single.is_stored, "byte by byte");
     assert_eq!(whole.is_stored, pieces.is_stored, "in pieces");
