@@ -30,7 +30,7 @@ fn check(read: &Disposition, context: Context, input: &[u8]) {
     let len = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     assert!(read.kind.len() + len(&read.name) + len(&read.filename) <= input.len(), "nothing is made up");
     assert_eq!(read.kind, read.kind.to_ascii_lowercase());
-    let canonical = canonical(read);
+    let canonical = canonical(read, context);
     assert_eq!(disposition::parse(canonical.as_bytes(), context).as_ref(), Ok(read), "{canonical}");
     if let Some(name) = &read.filename {
         check_name(name);
@@ -38,11 +38,11 @@ fn check(read: &Disposition, context: Context, input: &[u8]) {
 }
 
 /// The same with every name in the form that leaves no choice.
-fn canonical(read: &Disposition) -> String {
+fn canonical(read: &Disposition, context: Context) -> String {
     let mut text = read.kind.clone();
     if let Some(name) = &read.name {
         // In a form's quotes `%22` would mean a quote, so a name that holds it came without quotes.
-        let is_bare = name.contains("%22");
+        let is_bare = context == Context::FormPart && name.contains("%22");
         let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
         text += &if is_bare { format!("; name={name}") } else { format!("; name=\"{quoted}\"") };
     }

@@ -60,7 +60,9 @@ fn drive(envelope: &Envelope, file: &[u8], chunks: &[Bytes], announced: Announce
         assert!(outcome.is_err(), "a false length is found");
         writer.release();
         pull(&mut writer, &mut written, promised);
-        assert!(!writer.is_released() && promised.is_some_and(|len| (written.len() as u64) < len), "never completed");
+        // Of a body that was promised to be empty not a byte may come; its head is the whole message and is held elsewhere.
+        let is_short = promised.is_some_and(|len| (written.len() as u64) < len.max(1));
+        assert!(!writer.is_released() && is_short, "never completed");
         return;
     }
     assert_eq!(outcome, Ok(()));

@@ -94,10 +94,18 @@ fn read(content_type: &str, chunks: Vec<Bytes>, len: usize, limits: FormLimits, 
                     // A piece that crosses the line is refused whole, so how much came before it hangs on the cuts.
                     data.clear();
                 }
-                reading.outcome = Err(error);
+                reading.outcome = Err(canonical(error));
                 return reading;
             }
         }
+    }
+}
+
+/// A value can break two bounds at once. Which one is met first hangs on the cuts; that one is does not.
+fn canonical(error: FormError) -> FormError {
+    match error {
+        FormError::FieldValue { .. } | FormError::TotalFieldBytes(_) => FormError::TotalFieldBytes(0),
+        other => other,
     }
 }
 

@@ -13,7 +13,8 @@ pub fn xml_reader(input: &[u8]) {
         nodes += 1 + node.attributes.len();
         text_len += node.name.len() + node.text.len();
         text_len += node.attributes.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-        is_plain &= is_name(&node.name) && node.attributes.iter().all(|(name, _)| is_name(name));
+        is_plain &= is_name(&node.name) && is_text(&node.text);
+        is_plain &= node.attributes.iter().all(|(name, value)| is_name(name) && is_text(value));
         assert_eq!(node.text.trim(), node.text);
     });
     assert!(nodes <= MAX_NODES && text_len <= input.len(), "nothing multiplies");
@@ -33,6 +34,12 @@ fn visit(node: &XmlNode, depth: usize, see: &mut impl FnMut(&XmlNode, usize)) {
 fn is_name(name: &str) -> bool {
     let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     begins && name != "xmlns" && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
+/// The parser lets characters through that no XML document may have, not even by reference (XML 1.0, section 2.2).
+fn is_text(text: &str) -> bool {
+    let is_char = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..) && !matches!(c, '\u{fffe}' | '\u{ffff}');
+    text.chars().all(is_char)
 }
 
 /// Whether an element has two attributes that differ in their namespaces alone: without those they cannot be written again.
