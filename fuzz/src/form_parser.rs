@@ -15,7 +15,6 @@ fn tight() -> FormLimits {
         total_field_bytes: 40,
         header_bytes: 160,
         headers_per_part: 3,
-        ..FormLimits::default()
     }
 }
 

@@ -123,8 +123,7 @@ fn check_read_back(entries: &[Entry], content_type: &str, body: &[u8]) {
         }
     }
     parser.finish().expect("our own form is complete");
-    let meant = |entry: &Entry| {
-        (entry.name.clone(), entry.filename.clone(), entry.content_type.clone(), entry.content.clone())
-    };
+    let meant =
+        |entry: &Entry| (entry.name.clone(), entry.filename.clone(), entry.content_type.clone(), entry.content.clone());
     assert_eq!(read, entries.iter().map(meant).collect::<Vec<_>>());
 }

@@ -125,7 +125,9 @@ fn check_head(message: &Message, limits: HeadLimits) {
     };
     let framing = match (all("content-length").as_slice(), all("transfer-encoding").as_slice()) {
         ([], []) => RequestFraming::None,
-        ([], [coding]) if coding.eq_ignore_ascii_case(b"chunked") && request.version == Some(1) => RequestFraming::Chunked,
+        ([], [coding]) if coding.eq_ignore_ascii_case(b"chunked") && request.version == Some(1) => {
+            RequestFraming::Chunked
+        }
         ([length], []) => {
             let text = std::str::from_utf8(length).expect("digits");
             let number: u64 = text.parse().expect("64 bits");

@@ -42,7 +42,8 @@ impl Source for Files {
 
 /// Variables that the rules name.
 pub(crate) fn environment() -> Environment {
-    let names = ["KLINKCX_TOKEN", "TOKEN", "CONNECT_INSTANCE_ID", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    let names =
+        ["KLINKCX_TOKEN", "TOKEN", "CONNECT_INSTANCE_ID", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
     names.into_iter().map(|name| (name, "value")).collect()
 }
 

@@ -59,9 +59,7 @@ fn head(upload: &Upload, ingress: Ingress, digest: Option<&str>) -> Option<Strin
     let Upload { name, title, note, media_type, .. } = upload;
     let host = "Host: gateway.example\r\n";
     if ingress.is_form() {
-        return Some(format!(
-            "POST /r HTTP/1.1\r\n{host}Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
-        ));
+        return Some(format!("POST /r HTTP/1.1\r\n{host}Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n"));
     }
     let target = format!("/r/{}?title={}&note={}", encoded(name), encoded(title), encoded(note));
     let digest = digest.map(|digest| format!("Repr-Digest: {digest}\r\n")).unwrap_or_default();
@@ -97,7 +95,8 @@ fn form(upload: &Upload, params: &[(&str, &String)], digest: Option<&str>, fault
         form.extend_from_slice(b"\r\n");
     }
     form.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
-    let is_unambiguous = !holds_boundary(&upload.file) && params.iter().all(|(_, value)| !holds_boundary(value.as_bytes()));
+    let is_unambiguous =
+        !holds_boundary(&upload.file) && params.iter().all(|(_, value)| !holds_boundary(value.as_bytes()));
     is_unambiguous.then_some(form)
 }
 

@@ -91,7 +91,7 @@ impl Rule {
     }
 
     fn route(self) -> Arc<Route> {
-        static ROUTES: LazyLock<Vec<Arc<Route>>> = LazyLock::new(|| RULES.iter().map(|rule| rule.load()).collect());
+        static ROUTES: LazyLock<Vec<Arc<Route>>> = LazyLock::new(|| RULES.iter().map(Rule::load).collect());
         let is_this = |rule: &Rule| rule.text == self.text && rule.takes_unknown_size == self.takes_unknown_size;
         let at = RULES.iter().position(is_this).expect("it is one of these");
         Arc::clone(&ROUTES[at])
@@ -99,7 +99,8 @@ impl Rule {
 
     fn load(&self) -> Arc<Route> {
         let targets = if self.kind == Kind::Learned {
-            "targets: { api: { url: https://api.example.com }, bucket: { allow: https://*.bucket.example.com } }".to_owned()
+            "targets: { api: { url: https://api.example.com }, bucket: { allow: https://*.bucket.example.com } }"
+                .to_owned()
         } else {
             format!("targets: {{ store: {{ url: https://store.example.com, chunked: {} }} }}", self.takes_unknown_size)
         };

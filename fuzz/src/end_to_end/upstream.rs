@@ -25,7 +25,8 @@ pub(super) fn is_complete(bytes: &[u8]) -> bool {
 /// Checks that the bytes are one complete request and the one that was meant.
 pub(super) fn check_meant(bytes: &[u8], upload: &Upload, rule: Rule) {
     let received = read(bytes).expect("what was stored is complete");
-    let media_type = if upload.media_type.trim().is_empty() { "application/octet-stream" } else { upload.media_type.trim() };
+    let media_type =
+        if upload.media_type.trim().is_empty() { "application/octet-stream" } else { upload.media_type.trim() };
     let content_type = received.header("content-type").expect("the body has a type");
     match rule.kind {
         Kind::Raw => {
@@ -74,13 +75,7 @@ fn meant_json(upload: &Upload, media_type: &str) -> Value {
     json!({ "name": upload.name, "more": [upload.title, upload.note], "file": data, "kind": "upload" })
 }
 
-fn check_form(
-    received: &Received,
-    content_type: &str,
-    fields: &[(&str, &[u8])],
-    upload: &Upload,
-    media_type: &str,
-) {
+fn check_form(received: &Received, content_type: &str, fields: &[(&str, &[u8])], upload: &Upload, media_type: &str) {
     let boundary = content_type.strip_prefix("multipart/form-data; boundary=").expect("it is a form");
     let parts = naive::parts(&received.content, boundary.as_bytes());
     let head = |name: &str| format!("Content-Disposition: form-data; name=\"{}\"", name.replace('"', "%22"));
@@ -109,7 +104,8 @@ fn read(bytes: &[u8]) -> Option<Received> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut request = httparse::Request::new(&mut headers);
     let httparse::Status::Complete(head_len) = request.parse(bytes).ok()? else { return None };
-    let headers = request.headers.iter().map(|header| (header.name.to_ascii_lowercase(), text_of(header.value))).collect();
+    let headers =
+        request.headers.iter().map(|header| (header.name.to_ascii_lowercase(), text_of(header.value))).collect();
     let (method, target) = (request.method?.to_owned(), request.path?.to_owned());
     let mut received = Received { method, target, headers, content: Vec::new() };
     let body = bytes.get(head_len..)?;
