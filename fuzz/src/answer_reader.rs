@@ -74,11 +74,17 @@ fn check(read: &Read, answer: &[u8], method: &str, limits: ResponseLimits) {
         assert!(!value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)), "a value ends before its line does");
     }
     let has_length = head.header("content-length").is_some();
+    let lengths: std::collections::BTreeSet<_> = head.header_all("content-length").collect();
+    assert!(lengths.iter().all(|len| number(len) == number(lengths.first().expect("there is one"))), "one length");
     assert!(!(has_length && head.header("transfer-encoding").is_some()), "ambiguous framing is refused");
     if method == "HEAD" || matches!(head.status, 204 | 304) {
         assert!(read.body.is_empty() && read.is_complete, "there is no body");
     } else if has_length && read.is_complete {
-        let announced = head.header("content-length").and_then(|len| std::str::from_utf8(len).ok()?.parse().ok());
+        let announced = head.header("content-length").and_then(number);
         assert_eq!(announced, Some(read.body.len() as u64), "the body is as long as announced");
     }
+}
+
+fn number(text: &Bytes) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }

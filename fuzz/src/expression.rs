@@ -30,6 +30,7 @@ pub fn expression(input: &[u8]) {
         }
     }
     check_values_are_inert(&scalar);
+    check_literals_are_inert(&scalar);
 }
 
 fn check(scalar: &str, template: &Template, json: &[u8]) {
@@ -71,4 +72,11 @@ fn check_values_are_inert(scalar: &str) {
     let template = Template::parse("<${ create.json.name }>").expect("compiles");
     let text = template.eval_text(&facts(json.as_bytes())).expect("a text is a text");
     assert_eq!(text, Some(format!("<{scalar}>")), "a value is not looked into");
+}
+
+/// The scalar between quotes, where braces and brackets mean nothing.
+fn check_literals_are_inert(scalar: &str) {
+    let text = scalar.replace(['\'', '\\'], "");
+    let template = Template::parse(&format!("<${{ '{text}' }}>")).expect("compiles");
+    assert_eq!(template.eval_text(&facts(b"")), Ok(Some(format!("<{text}>"))), "a literal is its text");
 }

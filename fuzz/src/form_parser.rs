@@ -36,18 +36,40 @@ pub fn form_parser(input: &[u8]) {
     let body = body.get(1..).unwrap_or_default();
     for limits in [FormLimits::default(), tight()] {
         let Ok(_) = FormParser::new(&content_type, limits) else { return };
-        let open_ended = reading(&content_type, body, limits, false);
-        let derived = reading(&content_type, body, limits, true);
+        let open_ended = reading(&content_type, body, limits, Expected::Nothing);
+        let derived = reading(&content_type, body, limits, Expected::Derived);
         if derived.outcome.is_ok() {
             assert_eq!(derived, open_ended, "what the derived length accepts is the same form");
+        }
+        if let Reading { file: Some((_, _, file)), outcome: Ok(()), .. } = &open_ended {
+            check_told(&content_type, body, limits, file.len() as u64);
         }
     }
 }
 
-/// Reads a form in every cut, and checks what one reading can tell. `derive`: with the file's length from the body's, as for
-/// a request with `Content-Length`.
-fn reading(content_type: &str, body: &[u8], limits: FormLimits, derive: bool) -> Reading {
-    let [whole, single, pieces] = cuts(body).map(|chunks| read(content_type, chunks, body.len(), limits, derive));
+/// What is known of the file's length where it begins.
+#[derive(Debug, Clone, Copy)]
+enum Expected {
+    Nothing,
+    /// It follows from the body's, as for a request with `Content-Length`.
+    Derived,
+    /// The client says it, as in `Upload-Length`.
+    Told(u64),
+}
+
+/// Of a good form: the true length changes nothing, any other is found.
+fn check_told(content_type: &str, body: &[u8], limits: FormLimits, len: u64) {
+    for told in [len.checked_sub(1), Some(len), Some(len + 1)].into_iter().flatten() {
+        let outcome = reading(content_type, body, limits, Expected::Told(told)).outcome;
+        let is_found = outcome.as_ref().is_err_and(FormError::is_length_mismatch);
+        assert_eq!(is_found, told != len, "{told} bytes told of {len}: {outcome:?}");
+        assert!(is_found || outcome.is_ok());
+    }
+}
+
+/// Reads a form in every cut, and checks what one reading can tell.
+fn reading(content_type: &str, body: &[u8], limits: FormLimits, expected: Expected) -> Reading {
+    let [whole, single, pieces] = cuts(body).map(|chunks| read(content_type, chunks, body.len(), limits, expected));
     assert_eq!(whole, single, "byte by byte");
     assert_eq!(whole, pieces, "in pieces");
     check_bounds(&whole, body, limits);
@@ -57,7 +79,7 @@ fn reading(content_type: &str, body: &[u8], limits: FormLimits, derive: bool) ->
     whole
 }
 
-fn read(content_type: &str, chunks: Vec<Bytes>, len: usize, limits: FormLimits, derive: bool) -> Reading {
+fn read(content_type: &str, chunks: Vec<Bytes>, len: usize, limits: FormLimits, expected: Expected) -> Reading {
     let mut parser = FormParser::new(content_type, limits).expect("it was accepted before");
     let mut reading = Reading { fields: Vec::new(), file: None, outcome: Ok(()) };
     let mut chunks = chunks.into_iter();
@@ -66,8 +88,13 @@ fn read(content_type: &str, chunks: Vec<Bytes>, len: usize, limits: FormLimits, 
             Ok(Some(FormEvent::Field { name, value, .. })) => reading.fields.push((name, value)),
             Ok(Some(FormEvent::FileStart(part))) => {
                 let framing = parser.offset().saturating_add(parser.closing_len());
-                if derive && let Some(expected) = (len as u64).checked_sub(framing) {
-                    parser.expect_file_len(expected, Trailing::Exact);
+                match expected {
+                    Expected::Nothing => {}
+                    Expected::Derived => {
+                        let left = (len as u64).checked_sub(framing);
+                        left.into_iter().for_each(|left| parser.expect_file_len(left, Trailing::Exact));
+                    }
+                    Expected::Told(told) => parser.expect_file_len(told, Trailing::Either),
                 }
                 assert!(reading.file.is_none(), "a form has one file");
                 reading.file = Some((parser.offset(), part.filename, Vec::new()));
