@@ -113,10 +113,10 @@ impl Rule {
     }
 }
 
-/// Serves the first request of a connection whose bytes come in these chunks.
-pub(super) fn serve(rule: Rule, chunks: Vec<Bytes>) -> Outcome {
+/// Serves the first request of a connection whose bytes come in these chunks. `seed`: where the form's boundary comes from.
+pub(super) fn serve(rule: Rule, seed: [u8; 16], chunks: Vec<Bytes>) -> Outcome {
     let mut upstream = Upstream::default();
-    let is_stored = upload(rule, chunks, &mut upstream).is_ok();
+    let is_stored = upload(rule, seed, chunks, &mut upstream).is_ok();
     Outcome { sent: upstream.sent, is_stored }
 }
 
@@ -124,7 +124,7 @@ pub(super) fn serve(rule: Rule, chunks: Vec<Bytes>) -> Outcome {
 #[derive(Debug)]
 pub(super) struct Refused;
 
-fn upload(rule: Rule, chunks: Vec<Bytes>, upstream: &mut Upstream) -> Result<(), Refused> {
+fn upload(rule: Rule, seed: [u8; 16], chunks: Vec<Bytes>, upstream: &mut Upstream) -> Result<(), Refused> {
     let mut chunks = chunks.into_iter();
     let (head, rest) = Head::read(&mut chunks)?;
     let route = rule.route();
@@ -137,7 +137,7 @@ fn upload(rule: Rule, chunks: Vec<Bytes>, upstream: &mut Upstream) -> Result<(),
         None => form_offer(&head, &mut body)?,
     };
     let plan = plan(admit(&route, offer).map_err(|_| Refused)?).map_err(|_| Refused)?;
-    let mut run = Run::begin(&plan, [9; 16]);
+    let mut run = Run::begin(&plan, seed);
     loop {
         match run.next(NOW) {
             Action::Send(step) => run.answered(prepared(&step), NOW),

@@ -5,6 +5,7 @@
 
 mod engine;
 mod filters;
+mod growth;
 mod json;
 mod names;
 mod reference;
