@@ -8,8 +8,8 @@ use minijinja::{Error, State, Value, filters};
 
 use super::filters::{failed, scalar};
 
-/// Bytes that filters may write in one evaluation: many times what an answer may hold.
-const MAX_GROWN: usize = 16 * 1024 * 1024;
+/// Bytes that filters may write in one evaluation: eight times the largest answer that is read.
+const MAX_GROWN: usize = 8 * 1024 * 1024;
 
 /// What a list takes at least, in bytes.
 const LIST_BYTES: usize = 32;
