@@ -26,6 +26,10 @@ check config="config/tidegate.yaml":
 deny:
     cargo deny --locked check bans licenses sources
 
+# Search for inputs that break a property: `just fuzz 60`, or one target `just fuzz 600 form_parser`
+fuzz seconds="10" target="":
+    fuzz/run {{ seconds }} {{ target }}
+
 # Everything that must hold before a change lands
 ci:
     .ci/run

@@ -3,11 +3,11 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use minijinja::value::ValueKind;
-use minijinja::{Environment, Error, ErrorKind, Value};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use regex::Regex;
 
-use super::{to_json, to_text};
+use super::{growth, to_json, to_text};
 use crate::when;
 
 /// What RFC 3986 (2.3) leaves unreserved.
@@ -23,7 +23,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     }
     environment.add_filter("basename", |text: &str| basename(text).to_owned());
     environment.add_filter("extension", |text: &str| extension(text).to_owned());
-    environment.add_filter("b64", |text: Value| Ok::<_, Error>(BASE64_STANDARD.encode(scalar(&text)?)));
+    environment.add_filter("b64", b64);
     environment.add_filter("hex", hex);
     environment.add_filter("json", json);
     environment.add_filter("urlencode", urlencode);
@@ -39,11 +39,14 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("tus_metadata", tus_metadata);
     environment.add_filter("policy_expiry", policy_expiry);
     environment.add_filter("string", |value: Value| scalar(&value));
-    environment.add_filter("join", join);
+    environment.add_filter("join", growth::join);
+    environment.add_filter("replace", growth::replace);
+    environment.add_filter("slice", growth::slice);
+    environment.add_filter("batch", growth::batch);
 }
 
 /// An error of ours: its text names the problem and never the value.
-fn failed(what: &'static str) -> Error {
+pub(super) fn failed(what: &'static str) -> Error {
     Error::new(ErrorKind::InvalidOperation, what)
 }
 
@@ -51,7 +54,7 @@ fn no_time() -> Error {
     failed("`time` is no time that can be written")
 }
 
-fn scalar(value: &Value) -> Result<String, Error> {
+pub(super) fn scalar(value: &Value) -> Result<String, Error> {
     to_text(value).map_err(|what| Error::new(ErrorKind::InvalidOperation, format!("`text` expected, not {what}")))
 }
 
@@ -68,31 +71,35 @@ fn extension(text: &str) -> &str {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a filter takes its arguments by value")]
-fn hex(text: Value) -> Result<String, Error> {
-    Ok(scalar(&text)?.bytes().map(|byte| format!("{byte:02x}")).collect())
+fn b64(state: &mut State<'_, '_>, text: Value) -> Result<String, Error> {
+    growth::counted(state, BASE64_STANDARD.encode(scalar(&text)?))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a filter takes its arguments by value")]
-fn json(value: Value) -> Result<String, Error> {
-    let value = to_json(&value);
-    value
-        .map(|value| value.to_string())
-        .map_err(|what| Error::new(ErrorKind::InvalidOperation, format!("`json` cannot hold {what}")))
+fn hex(state: &mut State<'_, '_>, text: Value) -> Result<String, Error> {
+    growth::counted(state, crate::run::hex(scalar(&text)?.as_bytes()))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a filter takes its arguments by value")]
-fn urlencode(value: Value) -> Result<String, Error> {
+fn json(state: &mut State<'_, '_>, value: Value) -> Result<String, Error> {
+    let unfit = |what| Error::new(ErrorKind::InvalidOperation, format!("`json` cannot hold {what}"));
+    growth::counted(state, to_json(&value).map_err(unfit)?.to_string())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "a filter takes its arguments by value")]
+fn urlencode(state: &mut State<'_, '_>, value: Value) -> Result<String, Error> {
     let encode = |text: &str| utf8_percent_encode(text, COMPONENT).to_string();
     if value.kind() != ValueKind::Map {
-        return Ok(encode(&scalar(&value)?));
+        return growth::counted(state, encode(&scalar(&value)?));
     }
     let pairs = pairs(&value)?;
-    Ok(pairs.iter().map(|(name, text)| format!("{}={}", encode(name), encode(text))).collect::<Vec<_>>().join("&"))
+    let pairs: Vec<_> = pairs.iter().map(|(name, text)| format!("{}={}", encode(name), encode(text))).collect();
+    growth::counted(state, pairs.join("&"))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "a filter takes its arguments by value")]
-fn rfc5987(text: Value) -> Result<String, Error> {
-    Ok(format!("UTF-8''{}", utf8_percent_encode(&scalar(&text)?, ATTR_CHAR)))
+fn rfc5987(state: &mut State<'_, '_>, text: Value) -> Result<String, Error> {
+    growth::counted(state, format!("UTF-8''{}", utf8_percent_encode(&scalar(&text)?, ATTR_CHAR)))
 }
 
 /// For element text and for attributes in either kind of quotes. What XML 1.0 cannot hold at all (section 2.2) is an error, as
@@ -160,13 +167,6 @@ fn tus_metadata(map: Value) -> Result<String, Error> {
 fn policy_expiry(policy: &str) -> Result<String, Error> {
     crate::policy::expiration(policy)
         .ok_or_else(|| failed("`policy_expiry` got no base64 POST policy with an expiration"))
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "a filter takes its arguments by value")]
-fn join(items: Value, separator: Option<&str>) -> Result<String, Error> {
-    let items = items.try_iter().map_err(|_| failed("`join` needs a list"))?;
-    let texts = items.map(|item| scalar(&item)).collect::<Result<Vec<_>, _>>()?;
-    Ok(texts.join(separator.unwrap_or_default()))
 }
 
 /// The pairs of a map of scalars.

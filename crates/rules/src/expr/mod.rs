@@ -5,6 +5,7 @@
 
 mod engine;
 mod filters;
+mod growth;
 mod json;
 mod names;
 mod reference;
@@ -417,14 +418,16 @@ fn with_variables(source: &str, chains: &[Chain]) -> String {
     rewritten
 }
 
+/// The place is widened to whole characters: the parser stops at the first byte of one that it does not know.
 fn syntax_error(source: &str, error: &minijinja::Error) -> TemplateError {
     let range = error.range().unwrap_or(0..source.len());
-    let start = range.start.min(source.len());
+    let start = source.floor_char_boundary(range.start);
+    let end = source.ceil_char_boundary(range.end);
     let message = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
     let empty = source.trim().is_empty();
     TemplateError {
         offset: start,
-        len: range.end.min(source.len()).saturating_sub(start),
+        len: end.saturating_sub(start),
         message: if empty { "this expression is empty".to_owned() } else { message },
         hint: None,
     }

@@ -115,6 +115,8 @@ fn mistakes_are_found_when_parsed_and_point_at_their_place() {
         ("${ a | map('uper') }", "uper", "there is no filter `uper`", Some("did you mean `upper`?")),
         ("${ debug() }", "debug", "there is no function `debug`", None),
         ("${ file.base64 | upper }", "file.base64", "the file's base64 form must stand alone in its braces", None),
+        // Regression: the place was the first byte of the character alone, which is no place in a text.
+        ("${ a\u{20ac} }", "\u{20ac}", "unexpected character", None),
     ];
     for (source, place, message, hint) in table {
         let error = Template::parse(source).expect_err(source);
@@ -222,4 +224,32 @@ proptest! {
             Err(error) => prop_assert!(text.get(error.offset..error.offset + error.len).is_some(), "{error:?}"),
         }
     }
+}
+
+#[test]
+fn no_filter_makes_gigabytes_of_a_few_bytes() {
+    // Regression: fuel counted a filter as one instruction, whatever it wrote.
+    let long = format!("\"{}\"", "a".repeat(100_000));
+    let json = format!(r#"{{"n": 1000000000, "a": {long}, "list": [{}"1"]}}"#, "\"1\",".repeat(10_000));
+    let chain = |filter: &str, times: usize| format!("${{ 'aaaaaaaaaa'{} }}", format!(" | {filter}").repeat(times));
+    for source in [
+        "${ create.json.a | replace('a', create.json.a) }",
+        "${ create.json.a | replace('', create.json.a) }",
+        "${ create.json.list | join(create.json.a) }",
+        "${ [1] | slice(create.json.n) }",
+        "${ [1] | batch(create.json.n, 0) }",
+        "${ [1] | batch(create.json.n) }",
+        "${ create.json.list | map('replace', '1', create.json.a) | list }",
+        "${ create.json.list | map('slice', 5000) | list }",
+        &chain("replace('a', 'aaaaaaaaaa')", 9),
+        &chain("hex", 40),
+        &chain("b64", 80),
+        &chain("json", 40),
+        &chain("replace('a', 'aaaaaaaa%') | urlencode", 9),
+    ] {
+        let error = eval(source, &json).expect_err(source);
+        assert!(error.message.ends_with("would become too large"), "{source}: {}", error.message);
+    }
+    assert_eq!(eval_ok("${ create.json.a | replace('a', 'bb') | length }", &json), "200000");
+    assert_eq!(eval_ok("${ create.json.list | join(', ') | length }", &json), "30001");
 }

@@ -1,6 +1,6 @@
 //! Everything that expressions can see, and when: look-ups in what is not there yet are undefined.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::{Arc, OnceLock};
 
 use minijinja::Value;
@@ -171,7 +171,11 @@ pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 impl UploadFacts {

@@ -33,7 +33,7 @@ use crate::fair_use::Refusal;
 use crate::url::Url;
 
 pub use facts::Facts;
-pub(crate) use facts::{FileFacts, UploadFacts, algorithm};
+pub(crate) use facts::{FileFacts, UploadFacts, algorithm, hex};
 pub use machine::Run;
 pub(crate) use preview::{BodyLengths, body_lengths};
 pub(crate) use trouble::{failure_of, too_large, too_small};

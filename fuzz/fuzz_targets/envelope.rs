@@ -1,0 +1,11 @@
+//! `envelope` under libFuzzer; built without it, a replay of the files that the command line names.
+
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| properties::envelope(input));
+
+#[cfg(not(fuzzing))]
+fn main() -> std::io::Result<()> {
+    properties::replay(properties::envelope)
+}

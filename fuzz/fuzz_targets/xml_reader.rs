@@ -1,0 +1,11 @@
+//! `xml_reader` under libFuzzer; built without it, a replay of the files that the command line names.
+
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| properties::xml_reader(input));
+
+#[cfg(not(fuzzing))]
+fn main() -> std::io::Result<()> {
+    properties::replay(properties::xml_reader)
+}
