@@ -29,7 +29,6 @@ pub(crate) fn parts<'a>(body: &'a [u8], boundary: &[u8]) -> Vec<Part<'a>> {
     let mut begin = delimiter.len() - 2;
     while body[begin..].starts_with(b"\r\n") {
         begin += 2;
-        // Where the content itself begins with `--` and the boundary, RFC 2046 would also read a part without content.
         let Some(mut end) = find(&body[begin..], b"\r\n\r\n").map(|at| begin + at + 4) else { break };
         while let Some(at) = find(&body[end..], &delimiter).map(|at| end + at)
             && !ends_part(at)

@@ -15,6 +15,7 @@ use super::boundary::boundary_of;
 use super::delimiter::{DelimiterScanner, Token};
 use super::error::FormError;
 use super::limits::FormLimits;
+use super::opening::OpeningWatch;
 use super::part::{Charset, FieldPart, FilePart, Part, PartHead};
 use crate::length;
 
@@ -55,6 +56,7 @@ pub struct FormParser {
     limits: FormLimits,
     closing_len: u64,
     scanner: DelimiterScanner,
+    opening: OpeningWatch,
     section: Section,
     input: VecDeque<Bytes>,
     pushed: u64,
@@ -110,6 +112,7 @@ impl FormParser {
             limits,
             closing_len: length::of(boundary.as_str().as_bytes()).saturating_add(CLOSING_EXTRA),
             scanner: DelimiterScanner::new(&boundary),
+            opening: OpeningWatch::new(&boundary),
             section: Section::Preamble,
             input: VecDeque::new(),
             pushed: 0,
@@ -225,6 +228,7 @@ impl FormParser {
 
     /// Content of the current section, bounded before it is kept.
     fn content(&mut self, content: Bytes) -> Result<Option<FormEvent>, FormError> {
+        self.opening.look(&content)?;
         match &mut self.section {
             Section::Field { part, value } => {
                 let max = self.limits.field_value;
@@ -312,10 +316,12 @@ impl FormParser {
                     return Err(FormError::FieldCount(self.limits.fields));
                 }
                 self.count_field_bytes(part.name.len())?;
+                self.opening.begin();
                 self.section = Section::Field { part, value: Vec::new() };
                 Ok(None)
             }
             Part::File { part, told } => {
+                self.opening.begin();
                 self.section = Section::File { told, received: 0 };
                 Ok(Some(FormEvent::FileStart(part)))
             }

@@ -22,6 +22,9 @@ pub enum FormError {
     /// Something stands before the first boundary.
     #[error("the form does not begin with its boundary")]
     Preamble,
+    /// A part's content begins with `--` and the boundary; parsers differ on whether the part is empty.
+    #[error("the content of a part begins with the boundary")]
+    BoundaryBeginsContent,
     /// Spaces stand behind a boundary; parsers differ on whether that still is one.
     #[error("a boundary is followed by spaces")]
     Padding,

@@ -7,6 +7,7 @@ mod delimiter;
 mod encode;
 mod error;
 mod limits;
+mod opening;
 mod part;
 #[cfg(test)]
 mod work;
