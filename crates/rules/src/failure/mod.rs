@@ -81,6 +81,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// For `Allow` (405).
     pub allow: Option<&'static str>,
+    /// For `WWW-Authenticate` (401).
+    pub challenge: Option<String>,
 }
 
 impl Committed {
@@ -111,6 +113,7 @@ impl Failure {
             violations: Vec::new(),
             retry_after: problem.wants_retry_after().then_some(DEFAULT_RETRY_AFTER),
             allow: None,
+            challenge: None,
         }
     }
 
