@@ -19,6 +19,7 @@ pub(crate) use labels::side_label;
 pub use labels::{Outcome, PreflightVerdict, Rejection, StepStatus, UndoOutcome};
 pub use route::{RouteMetrics, StepMetrics};
 
+use crate::access::Reason;
 use crate::budget::Budget;
 use crate::secrets::Secrets;
 use series::Series;
@@ -52,6 +53,7 @@ impl Metrics {
         for reason in Rejection::ALL {
             series.rejected_requests.with_label_values(&[reason.label()]);
         }
+        series.access_refused.with_label_values(&["none", Reason::Missing.label()]);
         let unmatched = RouteMetrics::unmatched(&series, NO_ROUTE);
         Ok(Self { series, budget, routes: RwLock::default(), unmatched, secrets: RwLock::default() })
     }
@@ -80,6 +82,16 @@ impl Metrics {
     /// A request was refused before its head was handed on.
     pub fn rejected(&self, reason: Rejection) {
         self.series.rejected_requests.with_label_values(&[reason.label()]).inc();
+    }
+
+    /// A credential of a kind was not accepted. Kinds are words of the gateway's own.
+    pub(crate) fn access_refused(&self, kind: &'static str, reason: Reason) {
+        self.series.access_refused.with_label_values(&[kind, reason.label()]).inc();
+    }
+
+    /// An upload ticket was signed.
+    pub(crate) fn ticket_minted(&self) {
+        self.series.tickets_minted.inc();
     }
 
     /// The gauge of open connections of one listener; `listener` is its address as configured.

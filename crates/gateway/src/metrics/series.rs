@@ -3,7 +3,7 @@
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    CounterVec, Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    CounterVec, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
 /// From a small file on the same network to an hour: a long tail is normal for uploads.
@@ -51,6 +51,8 @@ pub(super) struct Series {
     pub(super) buffer_limit_bytes: IntGauge,
     pub(super) connections: IntGaugeVec,
     pub(super) rejected_requests: IntCounterVec,
+    pub(super) access_refused: IntCounterVec,
+    pub(super) tickets_minted: IntCounter,
     pub(super) config_generation: IntGauge,
     pub(super) config_reload_successful: IntGauge,
     pub(super) config_reload_timestamp: Gauge,
@@ -124,6 +126,16 @@ impl Series {
                 "rejected_requests_total",
                 "Requests refused before their head was handed on.",
                 &["reason"],
+            )?,
+            access_refused: counters(
+                at,
+                "access_refused_total",
+                "Credentials that were not accepted, and requests without any.",
+                &["kind", "reason"],
+            )?,
+            tickets_minted: register(
+                at,
+                IntCounter::with_opts(opts("tickets_minted_total", "Upload tickets signed."))?,
             )?,
             config_generation: gauge(at, "config_generation", "Number of the configuration in effect, from 1.")?,
             config_reload_successful: register(

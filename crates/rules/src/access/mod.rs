@@ -64,6 +64,12 @@ impl Client {
         self.claims.iter().map(|(name, value)| name.len().saturating_add(weight(value))).sum::<usize>() + subject
     }
 
+    /// The provider that vouches for it and its name there: what tells two clients apart.
+    #[must_use]
+    pub fn identity(&self) -> Option<(&str, &str)> {
+        self.provider.as_deref().zip(self.subject.as_deref())
+    }
+
     /// As expressions see it.
     pub(crate) fn facts(&self) -> Value {
         let text = |value: &Option<Arc<str>>| value.as_deref().map_or(Value::UNDEFINED, Value::from);

@@ -127,6 +127,11 @@ impl Failure {
         crate::run::failure_of(trouble).naming_transfer(route)
     }
 
+    /// Trouble with a body that belongs to no route.
+    pub fn of_body(trouble: TransferTrouble) -> Self {
+        crate::run::failure_of(trouble)
+    }
+
     /// The same failure; one of digest or length names the transfer, wherever it was found.
     #[must_use]
     pub fn naming_transfer(self, route: &Route) -> Self {
