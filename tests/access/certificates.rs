@@ -40,8 +40,10 @@ fn identity(
 ) -> Identity {
     let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
     params.distinguished_name = rcgen::DistinguishedName::new();
-    for name in common_names {
-        params.distinguished_name.push(DnType::CommonName, *name);
+    // A second common name needs a second kind in rcgen, which keeps one name of each; it is the same kind on the wire.
+    let kinds = [DnType::CommonName, DnType::CustomDnType(vec![2, 5, 4, 3])];
+    for (kind, name) in kinds.into_iter().zip(common_names) {
+        params.distinguished_name.push(kind, *name);
     }
     params.subject_alt_names = names;
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];

@@ -43,8 +43,14 @@ impl SigningKey {
             Algorithm::EdDSA => EncodingKey::from_ed_der(&der),
             _ => EncodingKey::from_rsa_der(&der[PKCS8_HEAD..]),
         };
-        let public = Jwk::from_encoding_key(&private, algorithm).expect("a public key");
-        let mut public = serde_json::to_value(public).expect("a JWK is JSON");
+        let mut public = match algorithm {
+            // The library makes no JWK of a private key that has its public one beside it, as those of Ed25519 do here.
+            Algorithm::EdDSA => json!({ "kty": "OKP", "crv": "Ed25519", "x": ed25519_point(&pair) }),
+            _ => {
+                let public = Jwk::from_encoding_key(&private, algorithm).expect("a public key");
+                serde_json::to_value(public).expect("a JWK is JSON")
+            }
+        };
         public["kid"] = id.into();
         Self { id: id.to_owned(), algorithm, private, public, public_pem: pair.public_key_pem().into_bytes() }
     }
@@ -61,6 +67,14 @@ impl SigningKey {
             jsonwebtoken::crypto::sign(signed.as_bytes(), &self.private, self.algorithm).expect("a signature");
         format!("{signed}.{signature}")
     }
+}
+
+/// The last 32 bytes of a public key of Ed25519 (RFC 8410, section 4).
+fn ed25519_point(pair: &KeyPair) -> String {
+    let pem = pair.public_key_pem();
+    let base64: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let der = base64::prelude::BASE64_STANDARD.decode(base64).expect("PEM is base64");
+    BASE64_URL_SAFE_NO_PAD.encode(&der[der.len() - 32..])
 }
 
 /// An HMAC over any head and claims.
