@@ -7,7 +7,7 @@ use http::{Request, Version};
 use sandbox::peer::Reply;
 use serde_json::json;
 
-use crate::log::Lines;
+use crate::log;
 use crate::stage::{KEY, Stage, hash, teams, verdict};
 
 const TARGET: &str = "/t/acme/files/a.txt";
@@ -173,7 +173,7 @@ async fn a_public_route_asks_nobody_and_keeps_credentials_to_itself() {
 
 #[tokio::test]
 async fn credentials_reach_neither_upstream_nor_log_nor_answer() {
-    let (log, _listening) = Lines::listen();
+    log::listen();
     let stage = Stage::new("teams", &[&teams()]).await;
     let planted = ["tk_planted-key-f00d", "planted.token.f11d", "tt1.planted.ticket.f22d"];
     let mut answers = String::new();
@@ -205,7 +205,7 @@ async fn credentials_reach_neither_upstream_nor_log_nor_answer() {
     }
     assert_eq!(answers.matches("201 {").count(), 4, "{answers}");
     let upstream = format!("{:?}", stage.peer.requests());
-    let log = log.text();
+    let log = log::heard();
     assert!(log.contains("\"level\":\"TRACE\"") && log.contains("upload ended") && log.contains("teams/web"), "{log}");
     let places = [
         ("upstream", upstream),

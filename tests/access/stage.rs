@@ -62,6 +62,7 @@ impl Stage {
     }
 
     pub(crate) async fn with(rules: Rules, access: &str, providers: &[&str]) -> Self {
+        crate::log::install();
         let peer = ScriptedPeer::start([]).await.expect("the peer starts");
         let rig = rules.settings(&settings(providers)).route(&route(access, &peer)).start();
         Self { rig, peer }
