@@ -94,3 +94,60 @@ fn hex(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, SanType};
+
+    use super::*;
+
+    /// A certificate with this common name, which ends at the beginning of 2030.
+    fn certificate(common_name: &str) -> ClientCertificate {
+        let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        params.subject_alt_names = vec![SanType::DnsName("a.example.com".try_into().expect("a name"))];
+        params.not_after = rcgen::date_time_ymd(2030, 1, 1);
+        let key = KeyPair::generate().expect("a key");
+        let der = params.self_signed(&key).expect("a certificate").der().clone();
+        ClientCertificate::read(&der).expect("it can be read")
+    }
+
+    fn subject(common_name: &str, now: i64) -> Result<String, Reason> {
+        let now = OffsetDateTime::from_unix_timestamp(now).expect("a time");
+        certificate(common_name).subject(CertificateName::CommonName, now).map(|name| name.to_string())
+    }
+
+    /// 2030-01-01T00:00:00Z.
+    const END: i64 = 1_893_456_000;
+
+    #[test]
+    fn a_certificate_ends_for_its_connection_too() {
+        assert_eq!(subject("device-7", END), Ok("device-7".to_owned()));
+        assert_eq!(subject("device-7", END + 1), Err(Reason::Expired));
+    }
+
+    #[test]
+    fn a_name_that_could_break_a_line_is_none() {
+        for name in ["", "a\nb", "a\0b", &"x".repeat(257)] {
+            assert_eq!(subject(name, END), Err(Reason::Subject), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn its_names_are_claims() {
+        let claims = certificate("device-7").claims();
+        assert_eq!(
+            (&claims["common_name"], &claims["dns"], &claims["uri"]),
+            (&json!("device-7"), &json!(["a.example.com"]), &json!([]))
+        );
+        assert_eq!(claims["sha256"].as_str().map(str::len), Some(64));
+        assert_eq!(claims["not_after"], END);
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_read_as_none() {
+        assert_eq!(ClientCertificate::read(b""), None);
+        assert_eq!(ClientCertificate::read(&[0x30; 64]), None);
+    }
+}
