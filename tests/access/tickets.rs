@@ -129,6 +129,20 @@ async fn a_ticket_is_refused_for_everything_that_it_does_not_bind() {
 }
 
 #[tokio::test]
+async fn a_ticket_is_for_its_path_and_route_also_where_the_route_has_no_condition() {
+    let other = crate::stage::route("links", &sandbox::peer::ScriptedPeer::start([]).await.expect("a peer"));
+    let other = other.replace("route: files", "route: other").replace("/t/{tenant}/files", "/other/{tenant}/files");
+    let stage = Stage::with(rules().route(&other), "[teams, links]", &[&teams(), LINKS]).await;
+    let ticket = minted(&stage, json!({ "uses": 2 })).await;
+    for place in ["/t/evil/files/a", "/other/acme/files/a"] {
+        let target = format!("{place}?ticket={}", text(&ticket, "ticket"));
+        assert_eq!(stage.refused(&target, &[]).await, verdict(403, "forbidden"), "{place}");
+    }
+    // No expression of the route uses claims but the one with a default, and that one is carried.
+    assert_eq!(stage.sender(&target(&ticket, "a"), &[]).await, "links web acme");
+}
+
+#[tokio::test]
 async fn every_changed_character_of_a_ticket_is_noticed_over_http() {
     let stage = stage().await;
     let ticket = minted(&stage, json!({})).await;
