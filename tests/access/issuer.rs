@@ -101,7 +101,7 @@ pub(crate) fn in_seconds(seconds: i64) -> i64 {
 }
 
 /// Claims that are accepted, with some changed; null takes one out.
-pub(crate) fn claims(change: Value) -> Value {
+pub(crate) fn claims(change: &Value) -> Value {
     let mut claims = json!({
         "iss": ISSUER, "aud": "tidegate", "sub": "u1", "exp": in_seconds(300), "nbf": in_seconds(-5), "tenant": "acme"
     });

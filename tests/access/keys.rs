@@ -32,7 +32,7 @@ async fn whoever_shows_nothing_or_something_wrong_is_told_one_and_the_same() {
     let other_key = "tk_of-a-provider-that-this-route-does-not-take-0123";
     let other = format!("other: {{ api-keys: {{ keys: [ {{ id: x, sha256: {} }} ] }} }}", hash(other_key));
     let stage = Stage::new("[teams, old]", &[&teams(), &keys, &other]).await;
-    let almost = format!("{}b", &KEY[..KEY.len() - 1]);
+    let almost = format!("{}b", KEY.trim_end_matches('a'));
     let hashed = hash(KEY);
     let mut bodies = Vec::new();
     for (name, value) in [

@@ -89,7 +89,7 @@ fn by_scheme(text: Option<&str>) -> Credential {
 fn has_form_of_token(text: &str) -> bool {
     let parts: Vec<_> = text.split('.').collect();
     let base64url = |part: &&str| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte));
-    parts.len() == 3 && parts.iter().all(|part| base64url(&part))
+    parts.len() == 3 && parts.iter().all(base64url)
 }
 
 /// Takes the tickets out of the query, so that the target can be logged and read by whoever comes next.

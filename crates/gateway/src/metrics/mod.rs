@@ -3,6 +3,7 @@
 //! Labels come from the configuration and from closed enums alone, so a client cannot make series. Handles of a route are
 //! looked up once per upload and of a step once per step, never per frame.
 
+mod access;
 mod labels;
 mod openmetrics;
 mod route;
@@ -53,7 +54,6 @@ impl Metrics {
         for reason in Rejection::ALL {
             series.rejected_requests.with_label_values(&[reason.label()]);
         }
-        series.access_refused.with_label_values(&["none", Reason::Missing.label()]);
         let unmatched = RouteMetrics::unmatched(&series, NO_ROUTE);
         Ok(Self { series, budget, routes: RwLock::default(), unmatched, secrets: RwLock::default() })
     }
@@ -86,12 +86,12 @@ impl Metrics {
 
     /// A credential of a kind was not accepted. Kinds are words of the gateway's own.
     pub(crate) fn access_refused(&self, kind: &'static str, reason: Reason) {
-        self.series.access_refused.with_label_values(&[kind, reason.label()]).inc();
+        self.series.access.refused.with_label_values(&[kind, reason.label()]).inc();
     }
 
     /// An upload ticket was signed.
     pub(crate) fn ticket_minted(&self) {
-        self.series.tickets_minted.inc();
+        self.series.access.minted.inc();
     }
 
     /// The gauge of open connections of one listener; `listener` is its address as configured.

@@ -3,8 +3,10 @@
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    CounterVec, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    CounterVec, Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
+
+use super::access::AccessSeries;
 
 /// From a small file on the same network to an hour: a long tail is normal for uploads.
 const DURATION_BUCKETS: [f64; 16] =
@@ -51,8 +53,7 @@ pub(super) struct Series {
     pub(super) buffer_limit_bytes: IntGauge,
     pub(super) connections: IntGaugeVec,
     pub(super) rejected_requests: IntCounterVec,
-    pub(super) access_refused: IntCounterVec,
-    pub(super) tickets_minted: IntCounter,
+    pub(super) access: AccessSeries,
     pub(super) config_generation: IntGauge,
     pub(super) config_reload_successful: IntGauge,
     pub(super) config_reload_timestamp: Gauge,
@@ -127,16 +128,7 @@ impl Series {
                 "Requests refused before their head was handed on.",
                 &["reason"],
             )?,
-            access_refused: counters(
-                at,
-                "access_refused_total",
-                "Credentials that were not accepted, and requests without any.",
-                &["kind", "reason"],
-            )?,
-            tickets_minted: register(
-                at,
-                IntCounter::with_opts(opts("tickets_minted_total", "Upload tickets signed."))?,
-            )?,
+            access: AccessSeries::register(at)?,
             config_generation: gauge(at, "config_generation", "Number of the configuration in effect, from 1.")?,
             config_reload_successful: register(
                 at,
@@ -186,16 +178,24 @@ impl LimitSeries {
     }
 }
 
-fn opts(name: &str, help: &str) -> Opts {
+pub(super) fn opts(name: &str, help: &str) -> Opts {
     Opts::new(name, help).namespace("tidegate")
 }
 
-fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, prometheus::Error> {
+pub(super) fn register<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: C,
+) -> Result<C, prometheus::Error> {
     registry.register(Box::new(collector.clone()))?;
     Ok(collector)
 }
 
-fn counters(at: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+pub(super) fn counters(
+    at: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, prometheus::Error> {
     register(at, IntCounterVec::new(opts(name, help), labels)?)
 }
 
