@@ -223,6 +223,22 @@ async fn credentials_reach_neither_upstream_nor_log_nor_answer() {
 }
 
 #[tokio::test]
+async fn a_browsers_question_needs_no_credentials_and_a_page_may_read_its_refusal() {
+    let origin = ("origin", "https://app.example.com");
+    let stage = Stage::new("teams\ncors: { origins: 'https://app.example.com' }", &[&teams()]).await;
+    let preflight = Request::options(TARGET).header(origin.0, origin.1).header("access-control-request-method", "PUT");
+    let preflight = preflight.header("access-control-request-headers", "x-api-key").body(Vec::new()).expect("a request");
+    assert_eq!(client::http1(stage.rig.address(), preflight).await.expect("an answer").status, 204);
+    let refused = stage.put(TARGET, &[origin]).await;
+    assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, Some(origin.1)));
+    // Whose page it is, is asked before who its user is: a page that is not listed cannot try keys.
+    let elsewhere = ("origin", "https://evil.example.com");
+    assert_eq!(stage.refused(TARGET, &[elsewhere, ("x-api-key", "wrong")]).await, verdict(403, "forbidden"));
+    assert_eq!(stage.refused(TARGET, &[elsewhere, ("x-api-key", KEY)]).await, verdict(403, "forbidden"));
+    assert_eq!(stage.sender(TARGET, &[origin, ("x-api-key", KEY)]).await, "teams web acme");
+}
+
+#[tokio::test]
 async fn the_admin_side_tells_what_a_route_demands() {
     let access = "{ any-of: teams, that: '${ client.claims.tenant == path.tenant }' }";
     let stage = Stage::new(access, &[&teams()]).await;
