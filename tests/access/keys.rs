@@ -227,7 +227,8 @@ async fn a_browsers_question_needs_no_credentials_and_a_page_may_read_its_refusa
     let origin = ("origin", "https://app.example.com");
     let stage = Stage::new("teams\ncors: { origins: 'https://app.example.com' }", &[&teams()]).await;
     let preflight = Request::options(TARGET).header(origin.0, origin.1).header("access-control-request-method", "PUT");
-    let preflight = preflight.header("access-control-request-headers", "x-api-key").body(Vec::new()).expect("a request");
+    let preflight =
+        preflight.header("access-control-request-headers", "x-api-key").body(Vec::new()).expect("a request");
     assert_eq!(client::http1(stage.rig.address(), preflight).await.expect("an answer").status, 204);
     let refused = stage.put(TARGET, &[origin]).await;
     assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, Some(origin.1)));

@@ -45,6 +45,8 @@ impl Source for Around {
             _ if path == self.name => Ok(self.text.clone()),
             "tidegate.yaml" => Ok(MAIN.to_owned()),
             "bad-keys.yaml" => Ok(BAD_KEYS.to_owned()),
+            "jwks.json" => Ok("{ \"keys\": [] }".to_owned()),
+            "no-jwks.json" => Ok("{ \"kty\": \"EC\" }".to_owned()),
             "good.yaml" => Ok(GOOD.to_owned()),
             "same-name.yaml" => Ok(GOOD.replace("path: /good", "path: /other")),
             "below.yaml" => Ok(GOOD.replace("good", "good/{folder}").replacen("good/{folder}", "below", 1)),

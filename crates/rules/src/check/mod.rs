@@ -115,6 +115,7 @@ impl<'s> Load<'s> {
         let files = root.as_ref().map(|root| self.route_files(root, &mut main_problems)).unwrap_or_default();
         self.problems.extend(main_problems.into_vec());
         self.key_files(root.as_ref());
+        self.key_sets(root.as_ref());
         let routes: Vec<_> = files.into_iter().map(|file| self.route(&file, &ways)).collect();
         let usable: Vec<_> = routes.iter().flatten().collect();
         self.problems.extend(conflicts::find(&usable));
@@ -177,6 +178,28 @@ impl<'s> Load<'s> {
                 }
             }
         }
+    }
+
+    /// Looks into the files of issuers' keys: tokens would only be refused later, one by one.
+    fn key_sets(&mut self, root: Option<&Node>) {
+        let providers = root.and_then(|root| root.get("access")).map(Node::entries).unwrap_or_default();
+        let main = self.texts.first().map(|(file, _)| Arc::clone(file)).unwrap_or_default();
+        let mut problems = Problems::new(Arc::clone(&main));
+        for node in providers.iter().filter_map(|entry| entry.value.get("jwt")?.get("jwks")?.get("file")) {
+            let Some(path) = node.text() else { continue };
+            let read = self.source.read(&beside(&main, path));
+            let set = read.and_then(|text| serde_json::from_str(&text).map_err(|_| "it is no JSON".to_owned()));
+            let keys = set.and_then(|set: serde_json::Value| match set.get("keys") {
+                Some(serde_json::Value::Array(_)) => Ok(()),
+                _ => Err("it has no list of `keys`".to_owned()),
+            });
+            if let Err(error) = keys {
+                problems
+                    .error(node.span, format!("this file of an issuer's keys cannot be used: {error}"))
+                    .hint("it holds a JSON Web Key Set, `{ \"keys\": [ … ] }`, and its path is relative to this file");
+            }
+        }
+        self.problems.extend(problems.into_vec());
     }
 
     /// The route files that the main file names, each once.
