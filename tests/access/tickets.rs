@@ -361,6 +361,35 @@ async fn without_a_provider_of_tickets_there_is_no_such_place() {
 }
 
 #[tokio::test]
+async fn a_secret_in_a_file_signs_once_it_is_long_enough() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ticket.key");
+    std::fs::write(&path, "too short\n").expect("written");
+    let links = format!(
+        "links: {{ tickets: {{ keys: [ {{ id: f, secret: {{ file: '{}' }} }} ], mint: teams }} }}",
+        path.display()
+    );
+    let stage = Stage::with(rules(), "[teams, links]", &[&teams(), &links]).await;
+    let asked = json!({ "route": "files", "path": { "tenant": "acme" } });
+    let answer = stage.ask(&asked, &[("x-api-key", KEY)]).await;
+    assert_eq!((answer.status, answer.problem().as_str()), (500, "internal"));
+    assert!(!String::from_utf8_lossy(&answer.body).contains("short"), "{answer:?}");
+    std::fs::write(&path, "a secret that is long enough to sign tickets\n").expect("written");
+    // The file is looked at again when a second has passed; how soon that is here does not matter.
+    let mut tries = 0;
+    let ticket = loop {
+        let answer = stage.ask(&asked, &[("x-api-key", KEY)]).await;
+        if answer.status == 201 {
+            break answer.json();
+        }
+        tries += 1;
+        assert!(tries < 1000, "the new secret is not seen");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    assert_eq!(stage.sender(&target(&ticket, "a"), &[]).await, "links web acme");
+}
+
+#[tokio::test]
 async fn the_url_begins_where_the_operator_says() {
     let links = LINKS.replace("mint: teams", "mint: teams, origin: 'https://uploads.example.com'");
     let stage = Stage::with(rules(), ACCESS, &[&teams(), &links]).await;

@@ -41,7 +41,14 @@ pub(super) struct TicketKeys {
 impl TicketKeys {
     pub(super) fn new(tickets: &Tickets, secrets: Arc<Secrets>) -> Self {
         let keys = tickets.keys.iter().map(|key| (Arc::clone(&key.id), key.secret.clone())).collect();
-        Self { keys, secrets }
+        let keys = Self { keys, secrets };
+        for (id, _) in keys.keys.iter().filter(|(_, secret)| keys.secret(secret).is_none()) {
+            tracing::warn!(
+                key = &**id,
+                "a ticket key has no secret of {MIN_TICKET_SECRET} bytes or more: it neither signs nor verifies"
+            );
+        }
+        keys
     }
 
     /// Verifies a ticket.
