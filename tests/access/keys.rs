@@ -240,6 +240,19 @@ async fn a_browsers_question_needs_no_credentials_and_a_page_may_read_its_refusa
 }
 
 #[tokio::test]
+async fn limits_know_a_client_by_who_it_proved_to_be() {
+    let other = "tk_another-key-at-the-same-address-0123456789";
+    let apps = format!("apps: {{ api-keys: {{ keys: [ {{ id: app, sha256: {} }} ] }} }}", hash(other));
+    let access = "[teams, apps]\nlimits: { client: { requests: 1/h, burst: 1 } }";
+    let stage = Stage::new(access, &[&teams(), &apps]).await;
+    assert_eq!(stage.sender(TARGET, &[("x-api-key", KEY)]).await, "teams web acme");
+    assert_eq!(stage.refused(TARGET, &[("x-api-key", KEY)]).await, verdict(429, "rate-limited"));
+    assert_eq!(stage.sender(TARGET, &[("x-api-key", other)]).await, "apps app none", "another client, one address");
+    // Who is refused takes nothing of anybody's limits.
+    assert_eq!(stage.refused(TARGET, &[]).await, verdict(401, "unauthenticated"));
+}
+
+#[tokio::test]
 async fn the_admin_side_tells_what_a_route_demands() {
     let access = "{ any-of: teams, that: '${ client.claims.tenant == path.tenant }' }";
     let stage = Stage::new(access, &[&teams()]).await;
