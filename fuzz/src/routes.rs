@@ -66,6 +66,7 @@ pub(crate) fn offer(name: &str) -> Offer {
         declared_type: None,
         size: Some(3),
         digests: ClientDigests::default(),
+        pass: rules::access::Pass::default(),
     }
 }
 

@@ -82,6 +82,32 @@ fn every_whole_rule_passes_check() {
     assert!(checked >= 2, "only {checked} whole rules were found");
 }
 
+/// The providers that the page on access shows, with the files and variables that they name.
+#[test]
+fn every_provider_that_the_access_page_shows_passes_check() {
+    const ROUTE: &str = "route: r\npath: /r\naccess: NAME\ntargets: { api: { url: 'https://api.example.com' } }\n\
+        steps: [{ id: store, request: POST /f, target: api, body: file }]\n";
+    let pages = pages();
+    let page = pages.iter().find(|page| page.path.ends_with("access.md")).expect("docs/access.md");
+    let walk = page.text.split("<<'YAML'\n").nth(1).and_then(|rest| rest.split("\nYAML").next()).expect("a main file");
+    let of_walk = walk.split_once("access:").map(|(_, providers)| format!("access:{providers}\n")).expect("providers");
+    let keys = blocks(page, "yaml").into_iter().find(|(_, block)| block.starts_with("- {")).expect("a file of keys").1;
+    let shown = blocks(page, "yaml").into_iter().map(|(_, block)| block).filter(|block| block.starts_with("access:\n"));
+    let mut checked = 0;
+    for providers in shown.chain([of_walk]) {
+        let names = providers.lines().skip(1).filter(|line| !line.starts_with("   "));
+        for name in names.filter_map(|line| line.trim().split_once(':')).map(|(name, _)| name) {
+            let secret = "a secret that is long enough to sign tickets";
+            let rules = Rules::default().file("keys.yaml", &keys).variable("TIDEGATE_TICKET_KEY", secret);
+            let rules = rules.settings(&providers).route(&ROUTE.replace("NAME", name));
+            // Panics with the report of `check`.
+            assert_eq!(rules.check().config.access.iter().filter(|provider| &*provider.name == name).count(), 1);
+            checked += 1;
+        }
+    }
+    assert!(checked >= 7, "only {checked} providers were found");
+}
+
 #[test]
 fn every_metric_that_is_named_exists_and_every_one_that_exists_is_explained() {
     let pages = pages();

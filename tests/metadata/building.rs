@@ -84,6 +84,7 @@ fn build(route: &str, said: &Said, answer: &Value) -> Result<Vec<Sent>, Failure>
         declared_type: Some(said.media_type.clone()),
         size: Some(CONTENT.len() as u64),
         digests: ClientDigests::default(),
+        pass: rules::access::Pass::default(),
     };
     let mut run = Run::begin(&plan(admit(route, offer)?)?, [7; 16]);
     let now = Now { wall: OffsetDateTime::UNIX_EPOCH, monotonic: Duration::ZERO };

@@ -37,7 +37,7 @@ steps:
 ";
 
 /// The contract's families with their types and labels.
-const FAMILIES: [(&str, &str, &[&str]); 23] = [
+const FAMILIES: [(&str, &str, &[&str]); 25] = [
     ("tidegate_throttled_seconds_total", "counter", &["route"]),
     ("tidegate_limited_requests_total", "counter", &["route", "scope", "limit"]),
     ("tidegate_tracked_clients", "gauge", &[]),
@@ -56,6 +56,8 @@ const FAMILIES: [(&str, &str, &[&str]); 23] = [
     ("tidegate_buffer_limit_bytes", "gauge", &[]),
     ("tidegate_connections", "gauge", &["listener"]),
     ("tidegate_rejected_requests_total", "counter", &["reason"]),
+    ("tidegate_access_refused_total", "counter", &["kind", "reason"]),
+    ("tidegate_tickets_minted_total", "counter", &[]),
     ("tidegate_config_generation", "gauge", &[]),
     ("tidegate_secret_files_unreadable", "gauge", &[]),
     ("tidegate_config_last_reload_successful", "gauge", &[]),

@@ -8,6 +8,7 @@ use rules::config::Config;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::{ClientCertificate, Gatekeeper};
 use crate::budget::Budget;
 use crate::fairuse::{FairUse, HeldBack};
 use crate::ingress::drain::Drains;
@@ -19,6 +20,8 @@ use crate::upstream::Upstreams;
 pub struct App {
     /// The checked configuration.
     pub config: Arc<Config>,
+    /// Who may send what.
+    pub access: Arc<Gatekeeper>,
     /// Connections to the upstreams.
     pub upstreams: Arc<Upstreams>,
     /// Every metric.
@@ -52,6 +55,8 @@ pub struct ConnectionInfo {
     pub http2: bool,
     /// Whether bodies on it wait for limits.
     pub held_back: HeldBack,
+    /// The client's certificate, which was verified in the handshake.
+    pub certificate: Option<Arc<ClientCertificate>>,
 }
 
 impl fmt::Debug for App {

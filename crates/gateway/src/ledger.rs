@@ -29,6 +29,8 @@ pub(crate) struct Ledger {
     pub(crate) route: Option<Arc<str>>,
     /// What every answer to it says to browsers, once its path was found to be a route with `cors`.
     pub(crate) cors: HeaderMap,
+    /// Who sent it, if the route asked: `provider/subject`.
+    pub(crate) client: Option<Arc<str>>,
     /// Whether the connection is to be closed after a refusal (HTTP/1).
     pub(crate) http1: bool,
     method: Method,
@@ -43,6 +45,7 @@ impl Ledger {
             request_id: head.headers.get(X_REQUEST_ID).cloned(),
             route: None,
             cors: HeaderMap::new(),
+            client: None,
             http1: head.version < Version::HTTP_2,
             method: head.method.clone(),
             begun: Instant::now(),
@@ -86,6 +89,7 @@ impl Ledger {
             target: "tidegate::upload",
             upload_id = %self.upload_id,
             route = self.route.as_deref().unwrap_or("none"),
+            client = self.client.as_deref(),
             method = %self.method,
             outcome = outcome.label(),
             reason = failure.map_or("none", |failure| failure.problem.name()),

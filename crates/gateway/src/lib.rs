@@ -7,6 +7,8 @@ mod pipeline;
 
 mod cors;
 mod ingress;
+
+pub mod access;
 mod steps;
 pub mod transfer;
 mod undo;

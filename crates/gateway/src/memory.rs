@@ -27,6 +27,11 @@ impl UploadMemory {
         Some(Arc::new(Self { permit: Mutex::new(budget.try_take(bytes)?) }))
     }
 
+    /// A share that has nothing yet and grows with what is kept; none when the budget is spent.
+    pub(crate) fn nothing_yet(budget: &Arc<Budget>) -> Option<Arc<Self>> {
+        Some(Arc::new(Self { permit: Mutex::new(budget.try_take(0)?) }))
+    }
+
     /// Pays for `bytes` more until the upload ends; false, and nothing taken, when the budget cannot.
     #[must_use]
     pub(crate) fn grow(&self, bytes: usize) -> bool {

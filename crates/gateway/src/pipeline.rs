@@ -12,13 +12,14 @@ use http::Request;
 use hyper::body::Incoming;
 use rules::admission::admit;
 use rules::config::Route;
-use rules::failure::{Failure, Problem};
+use rules::failure::{Committed, Failure, Problem};
 use rules::plan::{TransferPlan, check_needs, plan};
 use rules::run::Run;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+use crate::access;
 use crate::app::{App, ConnectionInfo};
 use crate::cors::Preflight;
 use crate::ingress::refused::RefusedHead;
@@ -40,7 +41,10 @@ pub(crate) async fn handle(app: Arc<App>, connection: Arc<ConnectionInfo>, reque
     if let Some(refused) = head.extensions.get::<RefusedHead>() {
         return reject(&app, &ledger, &connection, *refused);
     }
-    let (arrival, body) = match ingress::let_in(&app, &mut ledger, &connection, head, body) {
+    if access::is_mint(&head) {
+        return access::mint(&app, &connection, &ledger, head, body).await;
+    }
+    let (arrival, body) = match ingress::let_in(&app, &mut ledger, &connection, head, body).await {
         Ok(inside) => inside,
         Err(refused) => {
             let (why, closes) = refused.hear_out(&app);
@@ -59,9 +63,10 @@ pub(crate) async fn handle(app: Arc<App>, connection: Arc<ConnectionInfo>, reque
 }
 
 /// Carries one upload through every stage and gives its answer to `reply`.
-async fn run(app: Arc<App>, arrival: Arrival, mut body: BodyReader, mut reply: oneshot::Sender<Reply>) {
+async fn run(app: Arc<App>, mut arrival: Arrival, mut body: BodyReader, mut reply: oneshot::Sender<Reply>) {
     let client_gone = CancellationToken::new();
     let ledger = arrival.ledger.clone();
+    let ticket = arrival.ticket.take();
     let around = Surroundings::new(&app, &arrival, client_gone.clone());
     let span = tracing::info_span!("upload", id = %ledger.upload_id, route = &*around.route.name);
     let mut end = {
@@ -80,6 +85,10 @@ async fn run(app: Arc<App>, arrival: Arrival, mut body: BodyReader, mut reply: o
     {
         let why = Failure::before_transfer(&around.route, body.why_gone());
         *failure = Failure { committed: failure.committed, step: failure.step.take().or(why.step.clone()), ..why };
+    }
+    // An upload that stored nothing for certain gives its use of a ticket back.
+    if let Some(ticket) = ticket.filter(|_| may_be_stored(&end)) {
+        ticket.spend();
     }
     let answer = settle(&app, &ledger, &end, around.live.progress().received(), !body.is_ended());
     // A client that went away does not hear it.
@@ -124,6 +133,11 @@ fn answer_preflight(app: &App, ledger: &Ledger, preflight: &Preflight, unread: b
         None => respond::preflight(ledger, unread),
         Some(refusal) => respond::problem(ledger, refusal, unread),
     }
+}
+
+/// Whether the file is stored, or may be.
+fn may_be_stored(end: &Result<Stored, Failure>) -> bool {
+    end.as_ref().err().is_none_or(|failure| failure.committed != Committed::No)
 }
 
 async fn stages(arrival: Arrival, body: &mut BodyReader, around: &Surroundings) -> Result<Stored, Failure> {

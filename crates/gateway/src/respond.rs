@@ -1,7 +1,9 @@
 //! The answer: a receipt, or a problem (RFC 9457). Its status comes from the one table in `rules::failure`.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use rules::failure::Failure;
@@ -56,6 +58,9 @@ pub(crate) fn problem(ledger: &Ledger, failure: &Failure, unread: bool) -> Reply
     if let Some(allow) = failure.allow {
         insert(&mut headers, ALLOW, allow);
     }
+    if let Some(challenge) = &failure.challenge {
+        insert(&mut headers, WWW_AUTHENTICATE, challenge);
+    }
     // What was not read may still be on its way: nothing after it on this connection can be trusted to be a request.
     if ledger.http1 && unread {
         insert(&mut headers, CONNECTION, "close");
@@ -75,6 +80,11 @@ pub(crate) fn preflight(ledger: &Ledger, unread: bool) -> Reply {
     *reply.status_mut() = StatusCode::NO_CONTENT;
     *reply.headers_mut() = headers;
     reply
+}
+
+/// The answer to a request that made something of the gateway's own.
+pub(crate) fn created(ledger: &Ledger, body: &serde_json::Value) -> Reply {
+    answer(ledger, StatusCode::CREATED.as_u16(), "application/json", body, HeaderMap::new())
 }
 
 fn answer(

@@ -3,6 +3,7 @@
 //! This crate reads no file, no clock and no environment variable, and it opens no socket: texts, the time and answers of
 //! upstreams are handed in, verdicts come out. So each decision is a table test, and `check` and `explain` need nothing else.
 
+pub mod access;
 pub mod admission;
 pub mod check;
 pub mod config;

@@ -19,6 +19,7 @@ pub struct TransferPlan {
     pub(crate) upload: UploadFacts,
     pub(crate) params: Value,
     pub(crate) path: Value,
+    client: Value,
     max_len: Option<u64>,
 }
 
@@ -41,7 +42,8 @@ pub fn plan(admission: Admission) -> Result<TransferPlan, Failure> {
     let upload = UploadFacts { id: offer.upload_id, idempotency_key: offer.idempotency_key, received: offer.received };
     let params = Value::from_pairs(params.iter().map(|(name, value)| (name.clone(), from_json(value))));
     let path = Value::from_pairs(offer.path);
-    Ok(TransferPlan { route, file, upload, params, path, max_len })
+    let client = offer.pass.client.facts();
+    Ok(TransferPlan { route, file, upload, params, path, client, max_len })
 }
 
 /// What the plan needs of the client and no byte of the file can tell. Asked before the first bytes are read, a refusal comes
@@ -126,6 +128,7 @@ impl TransferPlan {
         facts.file = Some(self.file.clone());
         facts.params = self.params.clone();
         facts.path = self.path.clone();
+        facts.client = self.client.clone();
         let key = self.upload.idempotency_key.as_deref().unwrap_or(idempotency_key);
         facts.upload = Some(UploadFacts { idempotency_key: Some(key.to_owned()), ..self.upload.clone() });
         facts

@@ -14,6 +14,25 @@ steps:
   - { id: store, request: POST /files, target: api, body: file }
 ";
 
+/// The main file around a route: one provider of each kind, though no listener asks for certificates.
+const MAIN: &str = "\
+routes: route.yaml
+access:
+  teams: { api-keys: { keys: [ { id: web, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 } ] } }
+  devices: { mtls: {} }
+  links: { tickets: { keys: [ { id: k1, secret: { file: ticket.key } } ], mint: teams } }
+";
+
+/// A file of keys with every mistake in it.
+const BAD_KEYS: &str = "\
+- { id: web, sha256: hunter2-is-a-secret }
+- { id: app, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, not-after: soon }
+- { id: one, sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752, claims: [a] }
+- { id: two, sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752, claims: { now: '${ env.TOKEN }' } }
+- { id: three, sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752 }
+- { id: three, sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752, key: hunter2-is-a-secret }
+";
+
 /// One file under test, and good ones around it.
 struct Around {
     name: &'static str,
@@ -24,7 +43,10 @@ impl Source for Around {
     fn read(&self, path: &str) -> Result<String, String> {
         match path {
             _ if path == self.name => Ok(self.text.clone()),
-            "tidegate.yaml" => Ok("routes: route.yaml\n".to_owned()),
+            "tidegate.yaml" => Ok(MAIN.to_owned()),
+            "bad-keys.yaml" => Ok(BAD_KEYS.to_owned()),
+            "jwks.json" => Ok("{ \"keys\": [] }".to_owned()),
+            "no-jwks.json" => Ok("{ \"kty\": \"EC\" }".to_owned()),
             "good.yaml" => Ok(GOOD.to_owned()),
             "same-name.yaml" => Ok(GOOD.replace("path: /good", "path: /other")),
             "below.yaml" => Ok(GOOD.replace("good", "good/{folder}").replacen("good/{folder}", "below", 1)),

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Serve(flags) => commands::serve::run(&flags),
         Command::Check(flags) => commands::check::run(&flags),
         Command::Explain(flags) => commands::explain::run(&flags),
+        Command::Keys(flags) => commands::keys::run(&flags),
         Command::Schema(flags) => commands::schema::run(&flags),
         Command::Upload(flags) => commands::upload::run(&flags),
         Command::Sandbox(flags) => commands::sandbox::run(&flags),

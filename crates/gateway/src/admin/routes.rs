@@ -1,9 +1,10 @@
 //! `/routes`: what each route takes, what it needs of a client, and what it will do, for operators and their scripts.
 
 use rules::config::{
-    Accept, AllowedOrigin, AllowedOrigins, Body, Config, Cors, FormItem, Need, Param, ParamKind, Route, Step,
+    Accept, Access, AllowedOrigin, AllowedOrigins, Body, Config, Cors, FormItem, Need, Param, ParamKind, Route, Step,
     TypePattern,
 };
+use rules::expr::Template;
 use serde_json::{Map, Value, json};
 
 /// Every route, in the order of the configuration.
@@ -16,6 +17,7 @@ fn of_route(route: &Route) -> Value {
         "name": &*route.name,
         "path": route.path.source,
         "description": route.description,
+        "access": of_access(&route.access),
         "needs": {
             "size": of_need(route.needs.size.as_ref()),
             "first_bytes": of_need(route.needs.first_bytes.as_ref()),
@@ -27,6 +29,18 @@ fn of_route(route: &Route) -> Value {
         "params": route.params.iter().map(of_param).collect::<Vec<_>>(),
         "steps": route.steps.iter().enumerate().map(|(at, step)| of_step(step, at == route.transfer)).collect::<Vec<_>>(),
     })
+}
+
+/// Which providers a route takes; `public`, or none where it says nothing.
+fn of_access(access: &Access) -> Value {
+    let any_of = access.rule().map(|rule| {
+        rule.any_of
+            .iter()
+            .map(|provider| json!({ "provider": &*provider.name, "kind": provider.kind_name() }))
+            .collect::<Vec<_>>()
+    });
+    let that = access.rule().and_then(|rule| rule.that.as_ref()).map(Template::source);
+    json!({ "public": matches!(access, Access::Public), "any_of": any_of, "that": that, "in_words": access.describe() })
 }
 
 fn of_need(need: Option<&Need>) -> Value {

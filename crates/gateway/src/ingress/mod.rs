@@ -14,14 +14,17 @@ use std::time::Duration;
 use http::request::Parts;
 use http_body::Body as _;
 use hyper::body::Incoming;
+use rules::access::Pass;
 use rules::failure::{Failure, Problem};
 use rules::routing::{Match, Routing};
 use time::OffsetDateTime;
 
 pub(crate) use body::BodyReader;
+pub(crate) use head::{awaits_100, check as check_head};
 pub(crate) use read::{UploadRequest, read};
 pub(crate) use source::ClientFile;
 
+use crate::access::{self, Entry, TicketUse};
 use crate::app::{App, ConnectionInfo};
 use crate::cors::{self, Preflight};
 use crate::fairuse::{ClientKey, Grant};
@@ -40,6 +43,10 @@ pub(crate) struct Arrival {
     pub(crate) head: Parts,
     /// When it came.
     pub(crate) received: OffsetDateTime,
+    /// Who sent it, and how far a ticket narrows it.
+    pub(crate) pass: Pass,
+    /// The use of a ticket that it takes.
+    pub(crate) ticket: Option<TicketUse>,
     /// Its place among the uploads in flight.
     pub(crate) place: Place,
 }
@@ -76,18 +83,20 @@ pub(crate) enum NotLetIn {
     Preflight(Preflight),
 }
 
-/// The head gate, routing, the page's origin and the limits: all that is decided before anything is asked of the body.
+/// The head gate, routing, the page's origin, access and the limits: all that is decided before anything is asked of the body.
+/// Credentials are taken out of the head first, so that nothing behind this sees them.
 ///
 /// # Errors
 /// Why the request is not let in, and its body.
-pub(crate) fn let_in(
+pub(crate) async fn let_in(
     app: &Arc<App>,
     ledger: &mut Ledger,
     connection: &ConnectionInfo,
-    head: Parts,
+    mut head: Parts,
     body: Incoming,
 ) -> Result<(Arrival, BodyReader), Box<TurnedAway>> {
     let awaits_100 = head::awaits_100(&head);
+    let credential = access::take_credential(&mut head);
     if let Err(failure) = head::check(&head, app.config.limits.target_size) {
         ledger.cors = cors::answer_fields_at(&app.config.routes, &head);
         return Err(Box::new(TurnedAway { why: NotLetIn::Refused(failure), body, awaits_100, is_dubious: true }));
@@ -97,22 +106,30 @@ pub(crate) fn let_in(
         ledger.cors = preflight.fields.clone();
         return Err(Box::new(TurnedAway { why: NotLetIn::Preflight(preflight), body, awaits_100, is_dubious: false }));
     }
-    let admitted = (|| {
+    let admitted = async {
         let matched = find_route(app, ledger, &head)?;
         cors::check_origin(&matched.route, &head.headers)?;
+        let entry = access::admit(app, &matched, credential, connection).await?;
+        ledger.client = entry.name();
         let sizes = head::announced_sizes(&head.headers)?;
         let whole = read::whole_body_digests(&head)?;
         let proxies = app.config.clients.proxies.as_ref();
-        let client = ClientKey::of_request(connection.peer.ip(), &head.headers, proxies, None);
-        Ok((find_place(app, ledger, &matched, &client, sizes.of_body())?, matched, sizes, whole))
-    })();
-    match admitted {
-        Ok((place, matched, sizes, whole)) => {
+        let identity = entry.pass.client.identity();
+        let client = ClientKey::of_request(connection.peer.ip(), &head.headers, proxies, identity);
+        let place = find_place(app, ledger, &matched, &client, sizes.of_body())?;
+        if !place.memory.grow(entry.pass.client.weight()) {
+            place.grant.cancel();
+            return Err(overloaded("no memory is left for what is known of this client"));
+        }
+        Ok((place, matched, entry, sizes, whole))
+    };
+    match admitted.await {
+        Ok((place, matched, Entry { pass, ticket }, sizes, whole)) => {
             let timeouts = &app.config.timeouts;
             let body = BodyReader::new(body, connection.http2, awaits_100, sizes.content_length, whole, timeouts);
             let body = body.metered(place.grant.meter(&connection.held_back), connection.held_back.clone());
             let received = OffsetDateTime::now_utc();
-            Ok((Arrival { ledger: ledger.clone(), matched, head, received, place }, body))
+            Ok((Arrival { ledger: ledger.clone(), matched, head, received, pass, ticket, place }, body))
         }
         Err(failure) => {
             Err(Box::new(TurnedAway { why: NotLetIn::Refused(failure), body, awaits_100, is_dubious: false }))
@@ -152,6 +169,18 @@ fn find_route(app: &App, ledger: &mut Ledger, head: &Parts) -> Result<Match, Fai
             Err(Failure::new(Problem::MalformedRequest, detail))
         }
     }
+}
+
+/// The announced length of a body.
+///
+/// # Errors
+/// `malformed-request` for anything but plain decimal digits.
+pub(crate) fn content_length(head: &Parts) -> Result<Option<u64>, Failure> {
+    Ok(head::announced_sizes(&head.headers)?.content_length)
+}
+
+fn overloaded(detail: &str) -> Failure {
+    Failure { retry_after: Some(COME_BACK), ..Failure::new(Problem::Overloaded, detail) }
 }
 
 /// A place for an upload of a client, which announces so many bytes: under the limits of the route first, because what a client may not

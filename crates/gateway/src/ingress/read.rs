@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 use http::request::Parts;
+use rules::access::Pass;
 use rules::admission::Offer;
 use rules::config::Route;
 use rules::failure::{Failure, Problem};
@@ -41,9 +42,10 @@ pub(crate) fn form_type(head: &Parts) -> Option<&str> {
 /// # Errors
 /// Anything malformed in the head or in a form's fields, and names that could never be one.
 pub(crate) async fn read(arrival: Arrival, body: &mut BodyReader) -> Result<(UploadRequest<'_>, Place), Failure> {
-    let Arrival { ledger, matched, head, received, place } = arrival;
+    let Arrival { ledger, matched, head, received, pass, place, .. } = arrival;
     let route = Arc::clone(&matched.route);
-    let origin = Origin { upload_id: ledger.upload_id, route: matched.route, captures: matched.captures, received };
+    let upload_id = ledger.upload_id;
+    let origin = Origin { upload_id, route: matched.route, captures: matched.captures, received, pass };
     let request = match form_type(&head) {
         Some(content_type) => read_form(&head, origin, body, content_type, &place.memory).await,
         None => read_raw(&head, matched.name.as_deref(), origin, body),
@@ -59,6 +61,7 @@ struct Origin {
     route: Arc<Route>,
     captures: Vec<(String, String)>,
     received: OffsetDateTime,
+    pass: Pass,
 }
 
 fn read_raw<'a>(
@@ -132,6 +135,7 @@ fn offer_of(request: &Parts, origin: Origin) -> Result<Offer, Failure> {
         declared_type: None,
         size: None,
         digests: ClientDigests::default(),
+        pass: origin.pass,
     })
 }
 

@@ -3,6 +3,7 @@
 //! Labels come from the configuration and from closed enums alone, so a client cannot make series. Handles of a route are
 //! looked up once per upload and of a step once per step, never per frame.
 
+mod access;
 mod labels;
 mod openmetrics;
 mod route;
@@ -19,6 +20,7 @@ pub(crate) use labels::side_label;
 pub use labels::{Outcome, PreflightVerdict, Rejection, StepStatus, UndoOutcome};
 pub use route::{RouteMetrics, StepMetrics};
 
+use crate::access::Reason;
 use crate::budget::Budget;
 use crate::secrets::Secrets;
 use series::Series;
@@ -80,6 +82,16 @@ impl Metrics {
     /// A request was refused before its head was handed on.
     pub fn rejected(&self, reason: Rejection) {
         self.series.rejected_requests.with_label_values(&[reason.label()]).inc();
+    }
+
+    /// A credential of a kind was not accepted. Kinds are words of the gateway's own.
+    pub(crate) fn access_refused(&self, kind: &'static str, reason: Reason) {
+        self.series.access.refused.with_label_values(&[kind, reason.label()]).inc();
+    }
+
+    /// An upload ticket was signed.
+    pub(crate) fn ticket_minted(&self) {
+        self.series.access.minted.inc();
     }
 
     /// The gauge of open connections of one listener; `listener` is its address as configured.

@@ -6,6 +6,8 @@ use prometheus::{
     CounterVec, Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
+use super::access::AccessSeries;
+
 /// From a small file on the same network to an hour: a long tail is normal for uploads.
 const DURATION_BUCKETS: [f64; 16] =
     [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0];
@@ -51,6 +53,7 @@ pub(super) struct Series {
     pub(super) buffer_limit_bytes: IntGauge,
     pub(super) connections: IntGaugeVec,
     pub(super) rejected_requests: IntCounterVec,
+    pub(super) access: AccessSeries,
     pub(super) config_generation: IntGauge,
     pub(super) config_reload_successful: IntGauge,
     pub(super) config_reload_timestamp: Gauge,
@@ -125,6 +128,7 @@ impl Series {
                 "Requests refused before their head was handed on.",
                 &["reason"],
             )?,
+            access: AccessSeries::register(at)?,
             config_generation: gauge(at, "config_generation", "Number of the configuration in effect, from 1.")?,
             config_reload_successful: register(
                 at,
@@ -174,16 +178,24 @@ impl LimitSeries {
     }
 }
 
-fn opts(name: &str, help: &str) -> Opts {
+pub(super) fn opts(name: &str, help: &str) -> Opts {
     Opts::new(name, help).namespace("tidegate")
 }
 
-fn register<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, prometheus::Error> {
+pub(super) fn register<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: C,
+) -> Result<C, prometheus::Error> {
     registry.register(Box::new(collector.clone()))?;
     Ok(collector)
 }
 
-fn counters(at: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+pub(super) fn counters(
+    at: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, prometheus::Error> {
     register(at, IntCounterVec::new(opts(name, help), labels)?)
 }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::transfer::Side;
 
 /// The contract's series: name, type and labels.
-const CONTRACT: [(&str, &str, &[&str]); 24] = [
+const CONTRACT: [(&str, &str, &[&str]); 26] = [
     ("tidegate_uploads_total", "counter", &["route", "outcome", "reason"]),
     ("tidegate_uploads_in_flight", "gauge", &["route"]),
     ("tidegate_upload_duration_seconds", "histogram", &["route", "outcome"]),
@@ -27,6 +27,8 @@ const CONTRACT: [(&str, &str, &[&str]); 24] = [
     ("tidegate_buffer_limit_bytes", "gauge", &[]),
     ("tidegate_connections", "gauge", &["listener"]),
     ("tidegate_rejected_requests_total", "counter", &["reason"]),
+    ("tidegate_access_refused_total", "counter", &["kind", "reason"]),
+    ("tidegate_tickets_minted_total", "counter", &[]),
     ("tidegate_config_generation", "gauge", &[]),
     ("tidegate_secret_files_unreadable", "gauge", &[]),
     ("tidegate_config_last_reload_successful", "gauge", &[]),

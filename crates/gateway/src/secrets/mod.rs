@@ -70,6 +70,9 @@ impl Secrets {
                 }
             }
         }
+        for key in config.access.iter().filter_map(|provider| provider.tickets()).flat_map(|tickets| &tickets.keys) {
+            secrets.load(&key.secret, env);
+        }
         (secrets, missing)
     }
 

@@ -19,7 +19,7 @@ use super::listener::Listening;
 use super::preface::Peeked;
 use super::read_pace::ReadPace;
 use super::stack::request_stack;
-use super::tls::HTTP2;
+use super::tls::{HTTP2, client_certificate};
 use crate::app::ConnectionInfo;
 use crate::fairuse::HeldBack;
 use crate::metrics::Rejection;
@@ -56,7 +56,8 @@ pub(super) enum Speaks {
 pub(super) async fn serve(accepted: Accepted, listener: usize, speaks: Speaks, listening: Arc<Listening>) {
     let Accepted { stream, peer, buffers } = accepted;
     let tls = matches!(speaks, Speaks::Tls(_));
-    let info = ConnectionInfo { peer, listener, tls, http2: false, held_back: HeldBack::default() };
+    let (certificate, held_back) = (None, HeldBack::default());
+    let info = ConnectionInfo { peer, listener, tls, http2: false, held_back, certificate };
     let connection = Connection { info, activity: Arc::default(), listening };
     match speaks {
         Speaks::Http1 => connection.http1(stream, buffers).await,
@@ -84,8 +85,12 @@ impl Connection {
         }
     }
 
-    async fn tls(self, stream: TcpStream, buffers: ConnectionBuffers, acceptor: &TlsAcceptor) {
-        match timeout(self.listening.timeouts.head, acceptor.accept(stream)).await {
+    async fn tls(mut self, stream: TcpStream, buffers: ConnectionBuffers, acceptor: &TlsAcceptor) {
+        let accepted = timeout(self.listening.timeouts.head, acceptor.accept(stream)).await;
+        if let Ok(Ok(io)) = &accepted {
+            self.info.certificate = client_certificate(io.get_ref().1);
+        }
+        match accepted {
             Ok(Ok(io)) if io.get_ref().1.alpn_protocol() == Some(HTTP2) => self.http2(io, buffers).await,
             Ok(Ok(io)) => self.http1(io, buffers).await,
             Ok(Err(error)) => {

@@ -33,6 +33,7 @@ pub use drain::DrainReport;
 pub use stack::Handler;
 pub use tls::TlsError;
 
+use crate::access::{AccessError, Gatekeeper, Means};
 use crate::admin::{self, Admin};
 use crate::app::App;
 use crate::budget::Budget;
@@ -95,6 +96,9 @@ pub enum StartError {
     /// An upstream cannot be used.
     #[error("the upstreams cannot be used")]
     Upstreams(#[from] UpstreamsError),
+    /// The keys of a provider cannot be used.
+    #[error("nobody could be let in")]
+    Access(#[from] AccessError),
     /// Metrics cannot be registered.
     #[error("the metrics cannot be registered")]
     Metrics(#[from] prometheus::Error),
@@ -168,14 +172,20 @@ fn assemble(config: Arc<Config>, needs: Dependencies) -> Result<App, StartError>
     let metrics = Metrics::new(Arc::clone(&budget), needs.version, needs.revision)?;
     metrics.add_routes(&config.routes);
     metrics.watch_secrets(Arc::clone(&needs.secrets));
+    let metrics = Arc::new(metrics);
+    let tasks = TaskTracker::new();
+    let upstreams = Arc::new(Upstreams::new(&config, Arc::clone(&needs.secrets), needs.resolver)?);
+    let means =
+        Means { secrets: &needs.secrets, upstreams: &upstreams, budget: &budget, metrics: &metrics, tasks: &tasks };
     Ok(App {
+        access: Arc::new(Gatekeeper::new(&config, &means)?),
         fair_use: FairUse::new(&config, &metrics, Clock::default()),
         drains: Drains::default(),
-        upstreams: Arc::new(Upstreams::new(&config, needs.secrets, needs.resolver)?),
-        metrics: Arc::new(metrics),
+        upstreams,
+        metrics,
         budget,
         uploads: UploadTable::new(config.limits.uploads),
-        tasks: TaskTracker::new(),
+        tasks,
         draining: CancellationToken::new(),
         aborting: CancellationToken::new(),
         config,

@@ -53,6 +53,7 @@ pub(crate) fn config() -> Config {
         },
         allow_private: Vec::new(),
         log: Log { format: LogFormat::Auto, level: "info".to_owned() },
+        access: Vec::new(),
         routes: Vec::new(),
     }
 }
@@ -292,7 +293,7 @@ async fn closes_an_http2_connection_that_asks_nothing() {
 fn certificate(folder: &tempfile::TempDir) -> (ListenerTls, rustls::ClientConfig) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate can be made");
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-    let files = ListenerTls { cert: path("cert.pem"), key: path("key.pem") };
+    let files = ListenerTls { cert: path("cert.pem"), key: path("key.pem"), client_ca: None };
     std::fs::write(&files.cert, made.cert.pem()).expect("the file can be written");
     std::fs::write(&files.key, made.signing_key.serialize_pem()).expect("the file can be written");
     let mut roots = rustls::RootCertStore::empty();
@@ -333,7 +334,11 @@ async fn chooses_the_protocol_by_alpn() {
 
 #[tokio::test]
 async fn does_not_start_with_a_certificate_that_cannot_be_read() {
-    let missing = ListenerTls { cert: "/nonexistent/cert.pem".to_owned(), key: "/nonexistent/key.pem".to_owned() };
+    let missing = ListenerTls {
+        cert: "/nonexistent/cert.pem".to_owned(),
+        key: "/nonexistent/key.pem".to_owned(),
+        client_ca: None,
+    };
     let config = Config { listeners: vec![Listener { address: LOCAL, tls: Some(missing), http2: false }], ..config() };
     let refused = Gateway::start(Arc::new(config), needs()).err().expect("it does not start");
     assert!(matches!(refused, StartError::Tls { source: TlsError::File { .. }, .. }), "{refused:?}");

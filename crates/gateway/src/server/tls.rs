@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use rules::config::ListenerTls;
-use rustls::ServerConfig;
+use rules::config::{ClientCa, ListenerTls};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
+
+use crate::access::ClientCertificate;
 
 /// In the order of preference.
 const PROTOCOLS: [&[u8]; 2] = [HTTP2, b"http/1.1"];
@@ -31,6 +35,15 @@ pub enum TlsError {
         /// The file.
         path: String,
     },
+    /// The authorities of clients cannot be used.
+    #[error("the authorities in `{path}` cannot verify certificates of clients")]
+    Authorities {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Certificate and key do not belong together, or the key's kind is not supported.
     #[error("the certificate in `{cert}` and the key in `{key}` cannot be used together")]
     Unusable {
@@ -42,6 +55,12 @@ pub enum TlsError {
         #[source]
         source: rustls::Error,
     },
+}
+
+/// The certificate that a client showed in the handshake, as rustls verified it.
+pub(super) fn client_certificate(connection: &ServerConnection) -> Option<Arc<ClientCertificate>> {
+    let chain = connection.peer_certificates()?;
+    ClientCertificate::read(chain.first()?).map(Arc::new)
 }
 
 /// Reads the files and makes the acceptor.
@@ -60,10 +79,35 @@ pub(super) fn acceptor(files: &ListenerTls) -> Result<TlsAcceptor, TlsError> {
         return Err(TlsError::NoCertificate { path: files.cert.clone() });
     }
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(unreadable(&files.key))?;
-    let mut config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(|source| TlsError::Unusable { cert: files.cert.clone(), key: files.key.clone(), source })?;
+    let builder = ServerConfig::builder();
+    let builder = match &files.client_ca {
+        Some(authorities) => builder.with_client_cert_verifier(verifier(authorities)?),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_single_cert(chain, key).map_err(|source| TlsError::Unusable {
+        cert: files.cert.clone(),
+        key: files.key.clone(),
+        source,
+    })?;
     config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Verifies certificates of clients by these authorities. A client may come without one unless it is required, so that routes
+/// with other ways of access live at the same listener; one that is shown must be valid.
+fn verifier(files: &ClientCa) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let failed =
+        |source: Box<dyn std::error::Error + Send + Sync>| TlsError::Authorities { path: files.file.clone(), source };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(&files.file).map_err(|error| failed(error.into()))? {
+        let certificate = certificate.map_err(|error| failed(error.into()))?;
+        roots.add(certificate).map_err(|error| failed(error.into()))?;
+    }
+    if roots.is_empty() {
+        return Err(TlsError::NoCertificate { path: files.file.clone() });
+    }
+    let builder = WebPkiClientVerifier::builder(Arc::new(roots));
+    let builder = if files.required { builder } else { builder.allow_unauthenticated() };
+    let verifier: Arc<dyn ClientCertVerifier> = builder.build().map_err(|error| failed(error.into()))?;
+    Ok(verifier)
 }

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ipnet::IpNet;
-use rules::config::{Config, Target};
+use rules::config::{Config, JwksSource, ProviderKind, Target};
 use rules::failure::Failure;
 use rules::run::{Answer, NoAnswer, StepRequest};
 use rules::url::Origin;
@@ -119,7 +119,8 @@ impl Upstreams {
     pub fn new(config: &Config, secrets: Arc<Secrets>, resolver: Arc<dyn Resolve>) -> Result<Self, UpstreamsError> {
         let mut connectors: HashMap<Option<String>, TlsConnector> = HashMap::new();
         let mut lanes = HashMap::new();
-        for target in config.routes.iter().flat_map(|route| &route.targets) {
+        let of_routes = config.routes.iter().flat_map(|route| &route.targets);
+        for target in of_routes.chain(issuers(config)) {
             let key = LaneKey::of(target);
             if lanes.contains_key(&key) {
                 continue;
@@ -234,6 +235,17 @@ impl Lane {
         let steps = stack::step_stack(client::step_client(connector.clone(), MAX_IDLE_PER_ORIGIN));
         Self { connector, steps, pool: Arc::default() }
     }
+}
+
+/// Where the keys of tokens are fetched from: the same checks of addresses and bounds on answers hold there.
+fn issuers(config: &Config) -> impl Iterator<Item = &Arc<Target>> {
+    config.access.iter().filter_map(|provider| match &provider.kind {
+        ProviderKind::Jwt(jwt) => match &jwt.keys {
+            JwksSource::Url { target, .. } => Some(target),
+            JwksSource::File(_) => None,
+        },
+        _ => None,
+    })
 }
 
 fn tls_of(ca_file: Option<&str>) -> Result<TlsConnector, UpstreamsError> {

@@ -16,10 +16,11 @@ use wire::digest::ClientDigests;
 use wire::name::FileName;
 use wire::sniff;
 
+use crate::access::Pass;
 use crate::config::{Detect, Route};
-use crate::failure::{Failure, Problem};
+use crate::failure::{Failure, Problem, Violation};
 use crate::run::{too_large, too_small};
-use types::MediaType;
+pub(crate) use types::MediaType;
 
 /// What is known of an upload before its file is read.
 #[derive(Debug, Clone)]
@@ -42,6 +43,8 @@ pub struct Offer {
     pub size: Option<u64>,
     /// Digests that the client brought.
     pub digests: ClientDigests,
+    /// With what it was let in.
+    pub pass: Pass,
 }
 
 /// An upload that may go on.
@@ -63,26 +66,39 @@ const UNKNOWN_TYPE: &str = "application/octet-stream";
 /// # Errors
 /// Any problem with parameters, name, extension, type or size.
 pub fn admit(route: &Arc<Route>, offer: Offer) -> Result<Admission, Failure> {
-    let params = params::check(&route.params, &offer.params)?;
+    let grant = offer.pass.grant.clone().unwrap_or_default();
+    let params = params::check(&route.params, &grant.params(&offer.params)?)?;
     let declared = offer.declared_type.as_deref().map(str::trim).filter(|declared| !declared.is_empty());
     let declared = declared.unwrap_or(UNKNOWN_TYPE).to_owned();
     let media_type = MediaType::parse(&declared)?;
     if let Some(transfer) = route.steps.get(route.transfer) {
         types::check_parts(&transfer.request, &media_type)?;
     }
-    let name = match &offer.name {
-        Some(name) => name.clone(),
+    let name = match grant.name(offer.name.clone())? {
+        Some(name) => name,
         None => names::unnamed(&media_type)?,
     };
+    grant.check_size(offer.size)?;
     names::check(&route.accept, &route.name, &name)?;
     let admission =
         Admission { route: Arc::clone(route), offer, name, media_type: declared, detected_type: None, params };
     // What takes the place of the declared type decides later.
     if route.accept.types.detect != Detect::PreferDetected {
         types::check(&route.accept.types, &media_type)?;
+        grant.check_type(&media_type)?;
         admission.check_size()?;
     }
     Ok(admission)
+}
+
+/// Whether a route would take a name.
+pub(crate) fn check_name(route: &Route, name: &FileName) -> Result<(), Failure> {
+    names::check(&route.accept, &route.name, name)
+}
+
+/// What is wrong with some of a route's parameters, the rest of which may still come.
+pub(crate) fn check_params(route: &Route, given: &[(String, String)]) -> Vec<Violation> {
+    params::check_some(&route.params, given)
 }
 
 impl Admission {
@@ -123,12 +139,14 @@ impl Admission {
                     && !sniff::is_container_for(detected, &declared.essence())
                 {
                     detected.clone_into(&mut self.media_type);
-                    if self.offer.name.is_none() {
+                    if self.offer.name.is_none() && !self.is_named_by_grant() {
                         self.name = names::unnamed(&MediaType::parse(detected)?)?;
                         names::check(&self.route.accept, &self.route.name, &self.name)?;
                     }
                 }
-                types::check(rules, &MediaType::parse(&self.media_type)?)?;
+                let media_type = MediaType::parse(&self.media_type)?;
+                types::check(rules, &media_type)?;
+                self.offer.pass.grant.as_ref().map_or(Ok(()), |grant| grant.check_type(&media_type))?;
                 self.check_size()
             }
         }
@@ -139,7 +157,13 @@ impl Admission {
         let size = &self.route.accept.size;
         let media_type = MediaType::parse(&self.media_type).ok()?;
         let of_type = size.by_type.iter().find(|(pattern, _)| media_type.matches(pattern));
-        of_type.map(|(_, max)| *max).or(size.max)
+        let of_route = of_type.map(|(_, max)| *max).or(size.max);
+        let of_grant = self.offer.pass.grant.as_ref().and_then(|grant| grant.max_size);
+        of_route.into_iter().chain(of_grant).min()
+    }
+
+    fn is_named_by_grant(&self) -> bool {
+        self.offer.pass.grant.as_ref().is_some_and(|grant| grant.name.is_some())
     }
 
     fn check_size(&self) -> Result<(), Failure> {

@@ -37,6 +37,12 @@ pub(super) fn check(declared: &[Param], given: &[(String, String)]) -> Result<Ve
     Err(failure.with_violations(violations))
 }
 
+/// Complaints about parameters of which more may come: none about those that are missing.
+pub(super) fn check_some(declared: &[Param], given: &[(String, String)]) -> Vec<Violation> {
+    let optional: Vec<_> = declared.iter().map(|param| Param { required: false, ..param.clone() }).collect();
+    check(&optional, given).err().map(|failure| failure.violations).unwrap_or_default()
+}
+
 /// Longest name of a client's that is said back to it.
 const SHOWN_NAME_CHARS: usize = 64;
 

@@ -16,6 +16,7 @@ fn route() -> Route {
         name: "test".into(),
         path: PathPattern { source: "/test".to_owned(), segments: Vec::new() },
         description: None,
+        access: crate::config::Access::Unsaid,
         require_digest: false,
         digests: DigestSet::default().with(Algorithm::Crc64Nvme),
         params: Vec::new(),
@@ -47,6 +48,7 @@ fn offer() -> Offer {
         declared_type: Some("image/png".to_owned()),
         size: Some(10),
         digests: ClientDigests::default(),
+        pass: crate::access::Pass::default(),
     }
 }
 

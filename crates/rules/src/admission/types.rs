@@ -7,7 +7,7 @@ use crate::failure::{Failure, Problem};
 
 /// The type and subtype of a media type, in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct MediaType {
+pub(crate) struct MediaType {
     kind: String,
     subtype: String,
 }
@@ -27,7 +27,7 @@ impl MediaType {
         self.to_string()
     }
 
-    pub(super) fn matches(&self, pattern: &TypePattern) -> bool {
+    pub(crate) fn matches(&self, pattern: &TypePattern) -> bool {
         let fits = |pattern: &str, part: &str| pattern == "*" || pattern == part;
         fits(&pattern.kind, &self.kind) && fits(&pattern.subtype, &self.subtype)
     }

@@ -170,5 +170,10 @@ fn regex_complaint(pattern: &str, error: &regex::Error) -> Complaint {
             "use the syntax of the Rust crate `regex`; inside double quotes YAML wants `\\\\` for a backslash, inside single quotes `\\`"
         }
     };
-    Complaint { message: format!("this is no regular expression: {reason}"), hint: Some(hint.to_owned()), part }
+    Complaint {
+        message: format!("this is no regular expression: {reason}"),
+        hint: Some(hint.to_owned()),
+        part,
+        secret: false,
+    }
 }

@@ -4,12 +4,13 @@ use ipnet::IpNet;
 
 use super::destinations::warn_of_wide_networks;
 use super::fields::Fields;
-use super::{beside, fair_use};
-use crate::config::{Clients, Limits, Listener, ListenerTls, Log, LogFormat, Timeouts};
+use super::variables::Variables;
+use super::{access, beside, fair_use};
+use crate::config::{ClientCa, Clients, Limits, Listener, ListenerTls, Log, LogFormat, Provider, Timeouts};
 use crate::diagnostics::{Problems, did_you_mean};
 use crate::schema::MAIN;
 use crate::schema::table::fair_use::FAIR_USE;
-use crate::schema::table::main::{ADMIN, EGRESS, LIMITS, LISTENER, LOG, TIMEOUTS};
+use crate::schema::table::main::{ADMIN, EGRESS, LIMITS, LISTENER, LISTENER_TLS, LOG, TIMEOUTS};
 use crate::schema::values::{address, boolean, integer, networks, parse_duration, parse_rate, parse_size};
 use crate::source::{Node, Span};
 
@@ -34,6 +35,7 @@ pub(super) struct MainFile {
     pub(super) timeouts: Timeouts,
     pub(super) allow_private: Vec<IpNet>,
     pub(super) log: Log,
+    pub(super) access: Vec<std::sync::Arc<Provider>>,
 }
 
 /// Globs of route files with their places.
@@ -43,7 +45,7 @@ pub(super) fn route_globs(root: &Node) -> Vec<(String, Span)> {
 }
 
 /// Reads the main file; `None` after problems.
-pub(super) fn read(root: &Node, problems: &mut Problems) -> Option<MainFile> {
+pub(super) fn read(root: &Node, variables: &Variables<'_>, problems: &mut Problems) -> Option<MainFile> {
     let file = Fields::new(Some(root), &MAIN);
     let listeners = listeners(file.get("listeners"), problems);
     let limits = limits(file.object("limits", &LIMITS), problems);
@@ -53,6 +55,8 @@ pub(super) fn read(root: &Node, problems: &mut Problems) -> Option<MainFile> {
     let admin = file.object("admin", &ADMIN).read("address", address)?;
     check_addresses(root, problems);
     warn_of_wide_networks(file.object("egress", &EGRESS).get("allow-private"), problems);
+    let allow_private = allow_private(file.object("egress", &EGRESS).get("allow-private"));
+    let access = access::read(file.get("access"), &allow_private, variables, problems);
     Some(MainFile {
         listeners: listeners?,
         admin,
@@ -60,8 +64,9 @@ pub(super) fn read(root: &Node, problems: &mut Problems) -> Option<MainFile> {
         fair_use: fair_use?,
         clients: clients?,
         timeouts: timeouts(file.object("timeouts", &TIMEOUTS))?,
-        allow_private: allow_private(file.object("egress", &EGRESS).get("allow-private")),
+        allow_private,
         log: log?,
+        access,
     })
 }
 
@@ -88,8 +93,16 @@ fn listener(fields: Fields<'_>, problems: &mut Problems) -> Option<Listener> {
     let http2 = fields.read("http2", boolean)?;
     let tls = match fields.get("tls") {
         Some(tls) => {
+            let certificate = Fields::new(Some(tls), &LISTENER_TLS);
+            if let (Some(node), None) = (tls.entry("client-certificate"), tls.get("client-ca")) {
+                problems
+                    .error(node.key_span, "no authority is named whose certificates clients may show")
+                    .hint("add `client-ca: { file: … }`, or remove this");
+            }
             let path = |key: &str| Some(beside(problems.file(), tls.get(key)?.get("file")?.text()?));
-            Some(ListenerTls { cert: path("cert")?, key: path("key")? })
+            let required = certificate.text("client-certificate")? == "required";
+            let client_ca = path("client-ca").map(|file| ClientCa { file, required });
+            Some(ListenerTls { cert: path("cert")?, key: path("key")?, client_ca })
         }
         None => None,
     };

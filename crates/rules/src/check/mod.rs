@@ -5,12 +5,14 @@
 //! next from finding its own. Reading files is the caller's work: this crate does no IO.
 
 mod accept;
+mod access;
 mod body;
 mod conflicts;
 mod cors;
 mod destinations;
 mod fair_use;
 mod fields;
+mod key_file;
 mod main_file;
 mod names;
 mod needs;
@@ -18,6 +20,7 @@ mod params;
 mod path;
 mod request;
 mod route;
+mod route_access;
 mod rule;
 mod steps;
 mod structure;
@@ -28,13 +31,13 @@ mod variables;
 
 use std::sync::Arc;
 
-use ipnet::IpNet;
-
 pub use crate::config::Environment;
-use crate::config::{Config, Route};
+use crate::config::{Config, Route, SecretRef};
 use crate::diagnostics::{Problem, Problems, Report};
 use crate::schema::{MAIN, ROUTE, Shape};
 use crate::source::{self, Node, Span};
+use access::Ways;
+pub use key_file::key_file;
 use main_file::MainFile;
 use route::CheckedRoute;
 pub use variables::Missing;
@@ -107,11 +110,13 @@ impl<'s> Load<'s> {
     fn run(mut self, main_path: &str) -> Outcome {
         let mut main_problems = Problems::new(main_path.into());
         let root = self.open(main_path, &MAIN_FILE, &mut main_problems);
-        let main = root.as_ref().and_then(|root| main_file::read(root, &mut main_problems));
+        let main = root.as_ref().and_then(|root| main_file::read(root, &self.variables, &mut main_problems));
+        let ways = ways(root.as_ref(), main.as_ref());
         let files = root.as_ref().map(|root| self.route_files(root, &mut main_problems)).unwrap_or_default();
         self.problems.extend(main_problems.into_vec());
-        let permitted = main.as_ref().map(|main| main.allow_private.as_slice());
-        let routes: Vec<_> = files.into_iter().map(|file| self.route(&file, permitted)).collect();
+        self.key_files(root.as_ref());
+        self.key_sets(root.as_ref());
+        let routes: Vec<_> = files.into_iter().map(|file| self.route(&file, &ways)).collect();
         let usable: Vec<_> = routes.iter().flatten().collect();
         self.problems.extend(conflicts::find(&usable));
         let config = config(main, routes);
@@ -135,16 +140,66 @@ impl<'s> Load<'s> {
         Some(root)
     }
 
-    fn route(&mut self, path: &str, permitted: Option<&[IpNet]>) -> Option<(Arc<str>, CheckedRoute)> {
+    fn route(&mut self, path: &str, ways: &Ways) -> Option<(Arc<str>, CheckedRoute)> {
         let mut problems = Problems::new(path.into());
         let root = self.open(path, &ROUTE_FILE, &mut problems);
         let text = self.texts.last().map(|(_, text)| Arc::clone(text)).unwrap_or_default();
         let route = root
             .filter(|root| !root.entries().is_empty())
-            .and_then(|root| route::read(&root, &text, &self.variables, permitted, &mut problems));
+            .and_then(|root| route::read(&root, &text, &self.variables, ways, &mut problems));
         let file = Arc::clone(problems.file());
         self.problems.extend(problems.into_vec());
         route.map(|route| (file, route))
+    }
+
+    /// Looks into the files of API keys that the main file names: a running gateway refuses what is wrong in them.
+    fn key_files(&mut self, root: Option<&Node>) {
+        let providers = root.and_then(|root| root.get("access")).map(Node::entries).unwrap_or_default();
+        let files = providers.iter().filter_map(|entry| entry.value.get("api-keys")?.get("file"));
+        let main = self.texts.first().map(|(file, _)| Arc::clone(file)).unwrap_or_default();
+        for node in files {
+            let Some(path) = node.text().map(|path| beside(&main, path)) else { continue };
+            match self.source.read(&path) {
+                Ok(text) => {
+                    let mut problems = Problems::new(path.as_str().into());
+                    self.texts.push((path.as_str().into(), text.as_str().into()));
+                    if let Some(mut root) = source::parse(&text, &mut problems) {
+                        structure::walk(&mut root, &key_file::KEY_FILE, &text, &self.variables, &mut problems);
+                        key_file::read_keys(root.items(), &mut problems);
+                    }
+                    self.problems.extend(problems.into_vec());
+                }
+                Err(error) => {
+                    let mut problems = Problems::new(Arc::clone(&main));
+                    problems
+                        .error(node.span, format!("this file of keys cannot be read: {error}"))
+                        .hint("its path is relative to this file; `tidegate keys new` prints an entry for it");
+                    self.problems.extend(problems.into_vec());
+                }
+            }
+        }
+    }
+
+    /// Looks into the files of issuers' keys: tokens would only be refused later, one by one.
+    fn key_sets(&mut self, root: Option<&Node>) {
+        let providers = root.and_then(|root| root.get("access")).map(Node::entries).unwrap_or_default();
+        let main = self.texts.first().map(|(file, _)| Arc::clone(file)).unwrap_or_default();
+        let mut problems = Problems::new(Arc::clone(&main));
+        for node in providers.iter().filter_map(|entry| entry.value.get("jwt")?.get("jwks")?.get("file")) {
+            let Some(path) = node.text() else { continue };
+            let read = self.source.read(&beside(&main, path));
+            let set = read.and_then(|text| serde_json::from_str(&text).map_err(|_| "it is no JSON".to_owned()));
+            let keys = set.and_then(|set: serde_json::Value| match set.get("keys") {
+                Some(serde_json::Value::Array(_)) => Ok(()),
+                _ => Err("it has no list of `keys`".to_owned()),
+            });
+            if let Err(error) = keys {
+                problems
+                    .error(node.span, format!("this file of an issuer's keys cannot be used: {error}"))
+                    .hint("it holds a JSON Web Key Set, `{ \"keys\": [ … ] }`, and its path is relative to this file");
+            }
+        }
+        self.problems.extend(problems.into_vec());
     }
 
     /// The route files that the main file names, each once.
@@ -174,6 +229,40 @@ impl<'s> Load<'s> {
     }
 }
 
+/// What routes may name in their `access`.
+fn ways(root: Option<&Node>, main: Option<&MainFile>) -> Ways {
+    let declared = root.and_then(|root| root.get("access")).map(Node::entries).unwrap_or_default();
+    let listeners = main.map(|main| main.listeners.as_slice()).unwrap_or_default();
+    let addresses = || listeners.iter().map(|listener| listener.address);
+    Ways {
+        declared: declared.iter().map(|entry| entry.key.clone()).collect(),
+        usable: main.map(|main| main.access.clone()).unwrap_or_default(),
+        // Without the main file nothing is known of the listeners, and its own faults are told already.
+        asks_for_certificates: main.is_none()
+            || listeners.iter().any(|listener| listener.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some())),
+        permitted: main.map(|main| main.allow_private.clone()),
+        open_address: addresses().find(|address| !address.ip().to_canonical().is_loopback()),
+    }
+}
+
+/// A reference to a secret.
+fn secret_at(node: &Node, optional: bool, variables: &Variables<'_>, problems: &mut Problems) -> Option<SecretRef> {
+    if let Some(name) = node.get("env") {
+        let variable = name.text()?.to_owned();
+        if optional {
+            variables.note(&variable);
+        } else {
+            variables.demand(&variable, name.span, true, problems);
+        }
+        return Some(SecretRef::Env(variable));
+    }
+    let path = node.get("file")?;
+    if path.text()?.is_empty() {
+        problems.error(path.span, "this path is empty").hint("write the path of the file that holds the secret");
+    }
+    path.text().map(|path| SecretRef::File(beside(problems.file(), path)))
+}
+
 /// A path that stands in a file is relative to that file. No file is looked at.
 fn beside(file: &str, path: &str) -> String {
     let folder = std::path::Path::new(file).parent().unwrap_or(std::path::Path::new(""));
@@ -196,6 +285,7 @@ fn config(main: Option<MainFile>, routes: Vec<Option<(Arc<str>, CheckedRoute)>>)
         timeouts: main.timeouts,
         allow_private: main.allow_private,
         log: main.log,
+        access: main.access,
         routes,
     })
 }

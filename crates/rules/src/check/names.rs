@@ -17,6 +17,8 @@ use crate::source::{Node, Span};
 /// When an expression is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Time {
+    /// When the request's head is there.
+    Head,
     /// When the request of step N is built.
     Request(usize),
     /// When step N was answered.
@@ -79,6 +81,8 @@ pub(super) struct Names {
     pub(super) requires_digest: bool,
     /// Whether the file's first bytes are looked at.
     pub(super) detects: bool,
+    /// Whether clients show who they are.
+    pub(super) knows_clients: bool,
     /// What was used so far.
     pub(super) used: RefCell<Used>,
 }
@@ -100,6 +104,10 @@ pub(super) struct Used {
     pub(super) env: BTreeSet<String>,
     /// Parameters.
     pub(super) params: BTreeSet<String>,
+    /// First segments of claims.
+    pub(super) claims: BTreeSet<String>,
+    /// Claims that must be there: paths below `client.claims`.
+    pub(super) needed_claims: BTreeSet<Vec<String>>,
     /// Digests.
     pub(super) digests: DigestSet,
     /// Digests needed before the file was read, and the step that needs the first of them (none: a target).
@@ -137,18 +145,48 @@ impl Scope<'_> {
         let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
         match path.as_slice() {
             ["env", rest @ ..] => self.variable(rest, covered, span, problems),
+            ["params" | "file", ..] if self.time == Time::Head => self.not_in_head(path[0], span, problems),
             ["params", rest @ ..] => self.param(rest, covered, span, problems),
             ["path", rest @ ..] => self.capture(rest, span, problems),
             ["file", rest @ ..] => self.file(rest, span, problems),
             ["upload", rest @ ..] => one_of("upload", rest, &["id", "idempotency_key", "time"], span, problems),
-            ["client", ..] if !covered => {
-                problems
-                    .error(span, "`client` comes with a later version")
-                    .hint("this version cannot tell clients apart; add `| default(…)` or remove it");
-            }
-            ["client", ..] | [] => {}
+            ["client", rest @ ..] => self.client(rest, covered, span, problems),
+            [] => {}
             [root, rest @ ..] => self.answer(root, rest, covered, span, problems),
         }
+    }
+
+    fn client(&self, rest: &[&str], covered: bool, span: Span, problems: &mut Problems) {
+        match rest {
+            ["claims", claim, below @ ..] => {
+                let mut used = self.names.used.borrow_mut();
+                used.claims.insert((*claim).to_owned());
+                // The predicate is false without its claims; a step could not be sent.
+                if !covered && self.time != Time::Head {
+                    let below = below.iter().map(|part| (*part).to_owned());
+                    used.needed_claims.insert(std::iter::once((*claim).to_owned()).chain(below).collect());
+                }
+            }
+            ["claims"] => {
+                problems
+                    .error(span, "`client.claims` is no value by itself")
+                    .hint("say which claim, such as `client.claims.tenant`");
+                return;
+            }
+            _ => one_of("client", rest, &["subject", "provider", "claims"], span, problems),
+        }
+        self.not_in_errors("client", span, problems);
+        if !self.names.knows_clients && !covered {
+            problems
+                .error(span, format!("`client.{}` is not known: this route asks nobody who they are", rest.join(".")))
+                .hint("name who may use the route, such as `access: [teams]`, or add `| default(…)`");
+        }
+    }
+
+    fn not_in_head(&self, root: &str, span: Span, problems: &mut Problems) {
+        problems
+            .error(span, format!("`{root}` is not known when access is decided"))
+            .hint("that is when the request's head is there: `client`, `path` and `env` are known then");
     }
 
     fn variable(&self, rest: &[&str], covered: bool, span: Span, problems: &mut Problems) {
@@ -297,7 +335,7 @@ impl Scope<'_> {
             Time::Request(here) => index < here,
             Time::Answer(here) | Time::Undo(here) => index <= here,
             Time::Result => true,
-            Time::AnyRequest | Time::ErrorAnswer => false,
+            Time::Head | Time::AnyRequest | Time::ErrorAnswer => false,
         };
         if !known_from {
             let (message, hint) = self.too_early(index, &step.id);
@@ -317,6 +355,10 @@ impl Scope<'_> {
             Time::Request(here) if here == index => (
                 format!("step `{id}` uses its own answer before it has one"),
                 "name an earlier step, or move this to `check`, `until` or `expect.that`",
+            ),
+            Time::Head => (
+                format!("the answer of `{id}` is not known when access is decided"),
+                "no step has run by then: `client`, `path` and `env` are known",
             ),
             Time::AnyRequest => (
                 format!("the answer of `{id}` is not known to every request of this target"),
@@ -340,8 +382,7 @@ impl Scope<'_> {
     fn unknown_root(&self, root: &str, own: bool, span: Span, problems: &mut Problems) {
         let steps = self.names.steps.iter().map(|step| step.id.as_str());
         let parts = if own { ANSWER_PARTS.as_slice() } else { &[] };
-        let known: Vec<&str> =
-            steps.chain(ROOTS).chain(parts.iter().copied()).filter(|name| *name != "client").collect();
+        let known: Vec<&str> = steps.chain(ROOTS).chain(parts.iter().copied()).collect();
         let as_param =
             || self.names.params.iter().any(|(name, _)| name == root).then(|| format!("did you mean `params.{root}`?"));
         let hint = as_param().or_else(|| did_you_mean(root, known.iter().copied()));
@@ -366,7 +407,7 @@ impl Scope<'_> {
             // A transfer may be taken back although it never ended.
             Time::Answer(step) => step < transfer,
             Time::Undo(step) => step <= transfer,
-            Time::AnyRequest => true,
+            Time::Head | Time::AnyRequest => true,
             Time::ErrorAnswer | Time::Result => false,
         }
     }
@@ -374,7 +415,7 @@ impl Scope<'_> {
     fn step(&self) -> Option<&StepName> {
         match self.time {
             Time::Request(index) | Time::Answer(index) | Time::Undo(index) => self.names.steps.get(index),
-            Time::AnyRequest | Time::ErrorAnswer | Time::Result => None,
+            Time::Head | Time::AnyRequest | Time::ErrorAnswer | Time::Result => None,
         }
     }
 }

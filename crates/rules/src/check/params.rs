@@ -66,6 +66,10 @@ impl Reader<'_> {
             problems
                 .error(span, "`filename` is reserved: it is how clients name a file in the query")
                 .hint("use another name; the file's name is `file.name`");
+        } else if name == "ticket" {
+            problems
+                .error(span, "`ticket` is reserved: it is how clients show an upload ticket in the query")
+                .hint("use another name; the gateway keeps tickets to itself");
         } else if !is_identifier(name) {
             problems
                 .error(span, format!("`{name}` cannot be used in expressions"))

@@ -45,6 +45,12 @@ fn parse(source: &str) -> Result<PathPattern, Complaint> {
                 "put it at the end",
             )));
         }
+        if segments.is_empty() && part == "-" {
+            return Err(place(Complaint::new(
+                "paths that begin with `/-/` are the gateway's own",
+                "choose another first segment",
+            )));
+        }
         let segment = segment(part).map_err(place)?;
         if segments.contains(&segment) && !matches!(segment, PathSegment::Literal(_)) {
             return Err(place(Complaint::new("this capture is there twice", "give each capture its own name")));

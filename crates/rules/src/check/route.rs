@@ -3,16 +3,16 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use wire::digest::{Algorithm, DigestSet};
 
+use super::access::Ways;
 use super::fields::Fields;
 use super::names::{Names, Used};
 use super::request::{check_ids, step_names};
 use super::rule::RuleCheck;
 use super::steps::{Targets, find_transfer};
 use super::variables::Variables;
-use super::{accept, cors, fair_use, needs, params, path};
+use super::{accept, cors, fair_use, needs, params, path, route_access};
 use crate::config::{Accept, Detect, FairUse, Param, PathPattern, Route, Step};
 use crate::diagnostics::Problems;
 use crate::schema::ROUTE;
@@ -32,7 +32,7 @@ pub(super) fn read(
     root: &Node,
     text: &str,
     variables: &Variables<'_>,
-    permitted: Option<&[IpNet]>,
+    ways: &Ways,
     problems: &mut Problems,
 ) -> Option<CheckedRoute> {
     let file = Fields::new(Some(root), &ROUTE);
@@ -43,9 +43,16 @@ pub(super) fn read(
     let limits = fair_use::read(file.get("limits"), &ROUTE_LIMITS, problems);
     let largest = accept.as_ref().and_then(|accept| accept.size.max);
     fair_use::warn_small_quotas(file.get("limits"), largest, problems);
-    let names = names(&file, path.as_ref(), &params, accept.as_ref(), find_transfer(file.get("steps"), root, problems));
+    let access = route_access::read(file.get("access"), ways, problems);
+    if let (route_access::Written::Unsaid, Some(address)) = (&access, ways.open_address) {
+        route_access::refuse_open_relay(file.get("route").map_or(root.span, |name| name.span), address, problems);
+    }
+    let transfer = find_transfer(file.get("steps"), root, problems);
+    let names = names(&file, path.as_ref(), &params, accept.as_ref(), transfer, access.knows_clients());
     check_ids(file.get("steps"), problems);
+    let permitted = ways.permitted.as_deref();
     let mut check = RuleCheck { text, names: &names, variables, problems, permitted };
+    let that = check.access_condition(file.get("access"));
     let targets = check.targets(file.get("targets"));
     let targets = Targets { usable: targets, declared: file.get("targets").map(keys).unwrap_or_default() };
     let steps = check.steps(file.get("steps"), &targets);
@@ -59,10 +66,13 @@ pub(super) fn read(
     let transfer = names.transfer?;
     let needs = needs::derive(&names, &accept, &steps, transfer);
     let used = names.used.take();
+    let needed_claims = used.needed_claims.iter().cloned().collect();
+    let used_claims = used.claims.iter().cloned().collect();
     let route = Route {
         name: file.text("route")?.as_str().into(),
         path: path?,
         description: file.text("description"),
+        access: route_access::finish(access, that?, needed_claims, used_claims),
         require_digest: names.requires_digest,
         digests,
         params,
@@ -88,6 +98,7 @@ fn names(
     params: &[Param],
     accept: Option<&Accept>,
     transfer: Option<usize>,
+    knows_clients: bool,
 ) -> Names {
     let names = Names {
         params: declared_params(file, params),
@@ -95,6 +106,7 @@ fn names(
         steps: step_names(file.get("steps")),
         transfer,
         requires_digest: file.texts("require").iter().any(|word| word == "digest"),
+        knows_clients,
         detects: accept.is_none_or(|accept| accept.types.detect != Detect::Ignore),
         used: RefCell::default(),
     };

@@ -2,8 +2,8 @@
 
 use ipnet::IpNet;
 
-use super::beside;
 use super::names::{Names, Scope, Time};
+use super::secret_at;
 use super::template;
 use super::variables::Variables;
 use crate::config::{HeaderItem, SecretRef};
@@ -81,22 +81,7 @@ impl RuleCheck<'_> {
 
     /// A reference to a secret.
     pub(super) fn secret(&mut self, node: &Node, optional: bool) -> Option<SecretRef> {
-        if let Some(name) = node.get("env") {
-            let variable = name.text()?.to_owned();
-            if optional {
-                self.variables.note(&variable);
-            } else {
-                self.variables.demand(&variable, name.span, true, self.problems);
-            }
-            return Some(SecretRef::Env(variable));
-        }
-        let path = node.get("file")?;
-        if path.text()?.is_empty() {
-            self.problems
-                .error(path.span, "this path is empty")
-                .hint("write the path of the file that holds the secret");
-        }
-        path.text().map(|path| SecretRef::File(beside(self.problems.file(), path)))
+        secret_at(node, optional, self.variables, self.problems)
     }
 
     /// Headers: a map, or a list of maps and `fields`.

@@ -9,6 +9,9 @@ use crate::source::{Entry, Node, Span, Style, Value};
 
 use super::variables::Variables;
 
+/// Objects in which people write a secret under a key of their own making.
+const KEEPS_SECRETS: [&str; 3] = ["API key", "ticket key", "secret"];
+
 /// Walks a file. `text` is what it was parsed from.
 pub(super) fn walk(
     node: &mut Node,
@@ -125,7 +128,10 @@ impl Walk<'_, '_> {
         let hint = did_you_mean(&entry.key, object.names());
         let hint = hint.unwrap_or_else(|| format!("its keys are {}", listing(object.names()).replace(" or ", " and ")));
         let message = format!("{} has no key `{}`", a(object.name), entry.key);
-        self.problems.error(entry.key_span, message).label("unknown key").hint(hint);
+        let problem = self.problems.error(entry.key_span, message).label("unknown key").hint(hint);
+        if KEEPS_SECRETS.contains(&object.name) {
+            problem.mask(entry.value.span);
+        }
     }
 
     fn missing_keys(&mut self, entries: &[Entry], object: &Object, span: Span) {
@@ -219,7 +225,10 @@ pub(super) fn report(problems: &mut Problems, text: &str, node: &Node, complaint
         return;
     }
     let span = complaint.part.map_or(node.span, |(offset, len)| node.locate(text, offset, len));
-    problems.error(span, message).maybe_hint(complaint.hint);
+    let problem = problems.error(span, message).maybe_hint(complaint.hint);
+    if complaint.secret {
+        problem.mask(node.span);
+    }
 }
 
 /// Whether a plain `null` or nothing at all is what its author wrote and not a value that was forgotten. As an origin, `null` is
@@ -234,7 +243,7 @@ fn means_itself(node: &Node, leaf: Leaf) -> bool {
 
 /// A noun with its article.
 fn a(noun: &str) -> String {
-    let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u']);
+    let vowel = noun.starts_with(['a', 'e', 'i', 'o', 'u', 'A']);
     match noun {
         "accept" | "errors" | "limits" | "timeouts" | "credentials" | "admin" | "egress" | "log" | "auth" | "types"
         | "extensions" | "cors" => format!("`{noun}`"),

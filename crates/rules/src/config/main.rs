@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Clients, Route};
+use super::{Clients, Provider, Route};
 
 /// A configuration that passed `check`.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct Config {
     pub allow_private: Vec<IpNet>,
     /// How to log.
     pub log: Log,
+    /// Ways of showing who one is, in the order of the file.
+    pub access: Vec<Arc<Provider>>,
     /// The routes, in the order of their files.
     pub routes: Vec<Arc<Route>>,
 }
@@ -47,6 +49,17 @@ pub struct ListenerTls {
     pub cert: String,
     /// Private key, PEM.
     pub key: String,
+    /// Whose certificates clients may show.
+    pub client_ca: Option<ClientCa>,
+}
+
+/// Certificates of clients.
+#[derive(Debug, Clone)]
+pub struct ClientCa {
+    /// Certificate authorities, PEM.
+    pub file: String,
+    /// Whether a client without a certificate is refused in the handshake.
+    pub required: bool,
 }
 
 /// Limits of the process.

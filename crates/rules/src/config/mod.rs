@@ -4,6 +4,7 @@
 //! expression uses a fact before its time.
 
 mod accept;
+mod access;
 mod cors;
 mod environment;
 mod fair_use;
@@ -14,6 +15,7 @@ mod step;
 mod target;
 
 pub use accept::*;
+pub use access::*;
 pub use cors::*;
 pub use environment::Environment;
 pub use fair_use::*;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wire::digest::DigestSet;
 
-use super::{Accept, Cors, Environment, FairUse, Param, Step, Target, Tree};
+use super::{Accept, Access, Cors, Environment, FairUse, Param, Step, Target, Tree};
 
 /// One rule: how an upload to `path` becomes the upstream's protocol.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct Route {
     pub path: PathPattern,
     /// For people.
     pub description: Option<String>,
+    /// Who may use it.
+    pub access: Access,
     /// Whether the client must bring a digest (`require: [digest]`): one that is known before the body.
     pub require_digest: bool,
     /// Digests to compute: what the route says, what its expressions use, and CRC64 always.

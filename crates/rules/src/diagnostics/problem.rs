@@ -31,6 +31,8 @@ pub struct Problem {
     pub hint: Option<String>,
     /// Other places of the same or another file that belong to it, with a few words each.
     pub related: Vec<Related>,
+    /// Places of its file whose text may be a secret that does not belong there: reports show asterisks instead.
+    pub masked: Vec<Span>,
 }
 
 /// A place that belongs to a problem.
@@ -60,6 +62,12 @@ impl Problem {
     /// Says what to do, if there is something to say.
     pub fn maybe_hint(&mut self, hint: Option<String>) -> &mut Self {
         self.hint = hint.or(self.hint.take());
+        self
+    }
+
+    /// Hides the text of a place that may be a secret.
+    pub fn mask(&mut self, span: Span) -> &mut Self {
+        self.masked.push(span);
         self
     }
 
@@ -127,6 +135,7 @@ impl Problems {
             label: None,
             hint: None,
             related: Vec::new(),
+            masked: Vec::new(),
         };
         self.found.push(problem);
         let last = self.found.len() - 1;

@@ -24,7 +24,13 @@ pub struct Report {
 impl Report {
     /// A report about these files (name and text, in the order they were read).
     #[must_use]
-    pub fn new(sources: Vec<(Arc<str>, Arc<str>)>, mut problems: Vec<Problem>) -> Self {
+    pub fn new(mut sources: Vec<(Arc<str>, Arc<str>)>, mut problems: Vec<Problem>) -> Self {
+        for (file, text) in &mut sources {
+            let of_file = problems.iter().filter(|problem| problem.file == *file);
+            for span in of_file.flat_map(|problem| &problem.masked) {
+                *text = masked(text, *span);
+            }
+        }
         let position = |file: &Arc<str>| sources.iter().position(|(name, _)| name == file);
         problems.sort_by_key(|problem| (position(&problem.file), problem.span));
         problems.dedup();
@@ -74,6 +80,13 @@ impl Report {
     pub fn position(&self, problem: &Problem) -> (usize, usize) {
         position(self.source(&problem.file), problem.span)
     }
+}
+
+/// A text in which a range shows asterisks, byte for byte, so that every other place keeps its offset.
+fn masked(text: &str, span: Span) -> Arc<str> {
+    let (Some(before), Some(after)) = (text.get(..span.start), text.get(span.end..)) else { return text.into() };
+    let hidden: String = span.of(text).bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }).collect();
+    format!("{before}{hidden}{after}").into()
 }
 
 fn position(text: &str, span: Span) -> (usize, usize) {

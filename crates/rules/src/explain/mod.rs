@@ -25,6 +25,8 @@ pub struct Explanation {
     pub path: String,
     /// For people.
     pub description: Option<String>,
+    /// Who may use the route.
+    pub access: String,
     /// The file as the rule sees it.
     pub file: FileExplanation,
     /// What the route needs of a client, a sentence each.
@@ -127,6 +129,7 @@ pub fn explain(route: &Arc<Route>, sample: Offer) -> Result<Explanation, Failure
         route: route.name.to_string(),
         path: route.path.source.clone(),
         description: route.description.clone(),
+        access: route.access.describe(),
         file: FileExplanation {
             name: plan.file_name().to_owned(),
             media_type: plan.file_type().to_owned(),

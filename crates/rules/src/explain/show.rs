@@ -11,15 +11,7 @@ const MASK: &str = "***";
 
 /// A template as written.
 pub(super) fn source(template: &Template) -> String {
-    template
-        .pieces()
-        .iter()
-        .map(|piece| match piece {
-            Piece::Text(text) => text.clone(),
-            Piece::Expression(expression) => expression.source().to_owned(),
-            Piece::Stream(_) => "‹the file in base64›".to_owned(),
-        })
-        .collect()
+    template.source()
 }
 
 /// A template's text, each value through `encode`.

@@ -10,6 +10,7 @@ impl fmt::Display for Explanation {
         if let Some(description) = &self.description {
             writeln!(f, "  {description}")?;
         }
+        writeln!(f, "  access   {}", self.access)?;
         let size = self.file.size.map_or_else(|| "size not known".to_owned(), |size| format!("{size} bytes"));
         let max = self.file.max_size.map(|max| format!(", at most {max}")).unwrap_or_default();
         writeln!(f, "  file     {} ({}, {size}{max})", self.file.name, self.file.media_type)?;

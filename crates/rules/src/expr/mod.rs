@@ -134,6 +134,17 @@ impl Template {
         &self.references
     }
 
+    /// As written, without braces around a lone expression.
+    #[must_use]
+    pub fn source(&self) -> String {
+        let text = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Expression(expression) => expression.source().to_owned(),
+            Piece::Stream(_) => "‹the file in base64›".to_owned(),
+        };
+        self.pieces.iter().map(text).collect()
+    }
+
     /// Whether any answer is looked at, be it with a default.
     pub(crate) fn uses_answers(&self) -> bool {
         let of_piece = |piece: &Piece| matches!(piece, Piece::Expression(expression) if expression.uses_answers());

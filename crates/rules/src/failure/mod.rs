@@ -81,6 +81,8 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// For `Allow` (405).
     pub allow: Option<&'static str>,
+    /// For `WWW-Authenticate` (401).
+    pub challenge: Option<String>,
 }
 
 impl Committed {
@@ -111,6 +113,7 @@ impl Failure {
             violations: Vec::new(),
             retry_after: problem.wants_retry_after().then_some(DEFAULT_RETRY_AFTER),
             allow: None,
+            challenge: None,
         }
     }
 
@@ -122,6 +125,11 @@ impl Failure {
     /// Trouble with the client's body before the transfer began (reading a form's fields or the first bytes).
     pub fn before_transfer(route: &Route, trouble: TransferTrouble) -> Self {
         crate::run::failure_of(trouble).naming_transfer(route)
+    }
+
+    /// Trouble with a body that belongs to no route.
+    pub fn of_body(trouble: TransferTrouble) -> Self {
+        crate::run::failure_of(trouble)
     }
 
     /// The same failure; one of digest or length names the transfer, wherever it was found.

@@ -21,6 +21,7 @@ pub struct Facts {
     pub(crate) file: Option<FileFacts>,
     pub(crate) params: Value,
     pub(crate) path: Value,
+    pub(crate) client: Value,
     pub(crate) env: Arc<Environment>,
     pub(crate) upload: Option<UploadFacts>,
     answers: Vec<(Arc<str>, AnswerFacts)>,
@@ -66,7 +67,8 @@ impl Facts {
         Self {
             file: None,
             params: nothing.clone(),
-            path: nothing,
+            path: nothing.clone(),
+            client: nothing,
             env,
             upload: None,
             answers: Vec::new(),
@@ -114,6 +116,7 @@ impl Facts {
             "file" => self.file.as_ref().map_or(Value::UNDEFINED, |file| file.lookup(rest)),
             "params" => walk(self.params.clone(), rest),
             "path" => walk(self.path.clone(), rest),
+            "client" => walk(self.client.clone(), rest),
             "env" => match rest {
                 [Segment::Name(name)] => self.env.get(name).map_or(Value::UNDEFINED, Value::from),
                 _ => Value::UNDEFINED,

@@ -141,6 +141,8 @@ fn leaf(leaf: Leaf) -> Value {
         Leaf::MediaRange => json!({ "type": "string", "pattern": "^[^/ ]+/[^/ ]+$" }),
         Leaf::Request => json!({ "type": "string", "pattern": "^(GET|HEAD|POST|PUT|PATCH|DELETE)\\s+(/|\\$\\{)" }),
         Leaf::PathPattern => json!({ "type": "string", "pattern": "^/[^/]" }),
+        Leaf::KeyHash => json!({ "type": "string", "pattern": "^[0-9a-fA-F]{64}$" }),
+        Leaf::Moment => json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.+)?$" }),
         Leaf::Algorithm => {
             let names: Vec<_> = wire::digest::Algorithm::ALL.into_iter().map(wire::digest::Algorithm::name).collect();
             json!({ "enum": names })

@@ -58,6 +58,10 @@ pub(crate) enum Leaf {
     PathPattern,
     /// A digest algorithm.
     Algorithm,
+    /// SHA-256 of an access key, in hex.
+    KeyHash,
+    /// A moment.
+    Moment,
 }
 
 /// What is wrong with a scalar. Never quotes it: it may be the value of a variable.
@@ -69,11 +73,13 @@ pub(crate) struct Complaint {
     pub(crate) hint: Option<String>,
     /// Byte range in the text, if it is only a part.
     pub(crate) part: Option<(usize, usize)>,
+    /// Whether the text may be a secret, so that no report shows it.
+    pub(crate) secret: bool,
 }
 
 impl Complaint {
     pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: Some(hint.into()), part: None }
+        Self { message: message.into(), hint: Some(hint.into()), part: None, secret: false }
     }
 }
 
@@ -105,6 +111,8 @@ impl Leaf {
             Self::Request => "a method and a path or URL such as `POST /v1/files`".to_owned(),
             Self::PathPattern => "a path such as `/files/{folder}`".to_owned(),
             Self::Algorithm => "a digest such as `sha-256`".to_owned(),
+            Self::KeyHash => "the SHA-256 of a key, 64 hexadecimal digits".to_owned(),
+            Self::Moment => "a day or time in UTC such as `2027-01-31` or `2027-01-31T12:00:00Z`".to_owned(),
         }
     }
 
@@ -123,6 +131,7 @@ impl Leaf {
             | Self::Status
             | Self::StatusOrCode => false,
             Self::MediaRange | Self::Regex | Self::Request | Self::PathPattern | Self::Algorithm => false,
+            Self::KeyHash | Self::Moment => false,
         }
     }
 
@@ -148,6 +157,8 @@ impl Leaf {
             Self::Networks => networks(text).map(drop),
             Self::MediaRange => media_range(text).map(drop),
             Self::Algorithm => algorithm(text),
+            Self::KeyHash => key_hash(text).map(drop),
+            Self::Moment => moment(text).map(drop),
         }
     }
 }
@@ -432,4 +443,38 @@ fn algorithm(text: &str) -> Result<(), Complaint> {
     let names = || Algorithm::ALL.into_iter().map(Algorithm::name);
     let hint = did_you_mean(text, names()).unwrap_or_else(|| format!("write {}", listing(names())));
     Err(Complaint::new("there is no such digest", hint))
+}
+
+/// The SHA-256 of a key. A text of another form may be the key itself, so no hint repeats it.
+pub(crate) fn key_hash(text: &str) -> Result<[u8; 32], Complaint> {
+    let mut hash = [0; 32];
+    let digits = text.as_bytes().chunks_exact(2);
+    let well_formed = text.len() == 64 && digits.remainder().is_empty();
+    for (byte, pair) in hash.iter_mut().zip(digits) {
+        let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let value = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok()).filter(|_| well_formed);
+        *byte = value.ok_or_else(not_hashed)?;
+    }
+    if well_formed { Ok(hash) } else { Err(not_hashed()) }
+}
+
+fn not_hashed() -> Complaint {
+    let complaint = Complaint::new(
+        "this is no SHA-256 of a key",
+        "write its 64 hexadecimal digits, as `tidegate keys new` prints them; if the key itself stands here, replace it: \
+         keys are stored hashed, so that whoever reads this file cannot use them",
+    );
+    Complaint { secret: true, ..complaint }
+}
+
+/// A day (its first moment) or a time, in UTC.
+pub(crate) fn moment(text: &str) -> Result<time::OffsetDateTime, Complaint> {
+    use time::format_description::well_known::Rfc3339;
+    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    time::OffsetDateTime::parse(&whole, &Rfc3339).map_err(|_| {
+        Complaint::new(
+            "this is no day or time",
+            "write a day such as `2027-01-31`, or a time such as `2027-01-31T12:00:00Z`",
+        )
+    })
 }

@@ -13,8 +13,8 @@ pub use json_schema::{Which, json_schema};
 pub(crate) use leaf::{Complaint, Leaf};
 pub(crate) mod values {
     pub(crate) use super::leaf::{
-        address, boolean, integer, is_identifier, media_range, networks, number, parse_duration, parse_frequency,
-        parse_rate, parse_size, parse_statuses,
+        address, boolean, integer, is_identifier, key_hash, media_range, moment, networks, number, parse_duration,
+        parse_frequency, parse_rate, parse_size, parse_statuses,
     };
 }
 pub use reference::reference;

@@ -2,6 +2,7 @@
 
 mod demo;
 mod explain;
+mod keys;
 mod sandbox;
 mod upload;
 pub(crate) mod values;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use demo::Demo;
 pub(crate) use explain::Explain;
+pub(crate) use keys::{Keys, KeysCommand, NewKey};
 pub(crate) use sandbox::Sandbox;
 pub(crate) use upload::Upload;
 
@@ -42,6 +44,7 @@ pub(crate) enum Command {
     Serve(Serve),
     Check(Check),
     Explain(Explain),
+    Keys(Keys),
     Schema(Schema),
     Upload(Upload),
     Sandbox(Sandbox),
@@ -147,8 +150,12 @@ mod tests {
         command.build();
         for sub in command.get_subcommands_mut() {
             let name = sub.get_name().to_owned();
-            if name != "help" {
-                insta::assert_snapshot!(format!("help_{name}"), sub.render_long_help());
+            if name == "help" {
+                continue;
+            }
+            insta::assert_snapshot!(format!("help_{name}"), sub.render_long_help());
+            for below in sub.get_subcommands_mut().filter(|below| below.get_name() != "help") {
+                insta::assert_snapshot!(format!("help_{name}_{}", below.get_name()), below.render_long_help());
             }
         }
     }

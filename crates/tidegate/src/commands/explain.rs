@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
+use rules::access::Pass;
 use rules::admission::Offer;
 use rules::config::{PathSegment, Route};
 use rules::explain::explain;
@@ -71,6 +72,7 @@ fn offer(flags: &Explain, route: &Arc<Route>) -> anyhow::Result<Offer> {
         declared_type: flags.media_type.clone().or_else(|| name.map(type_of)),
         size: flags.size.map(|size| size.0).or_else(|| found.map(|facts| facts.len())),
         digests: ClientDigests::default(),
+        pass: Pass::default(),
     })
 }
 

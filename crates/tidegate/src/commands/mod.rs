@@ -6,6 +6,7 @@ pub(crate) mod serve;
 
 pub(crate) mod check;
 pub(crate) mod explain;
+pub(crate) mod keys;
 pub(crate) mod schema;
 
 pub(crate) mod upload;

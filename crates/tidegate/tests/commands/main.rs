@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod explain;
+mod keys;
 mod sandbox;
 mod secrets;
 mod serve;

@@ -78,6 +78,7 @@ pub(crate) fn config(targets: &[&Arc<Target>]) -> Config {
         name: "route".into(),
         path: PathPattern { source: "/".to_owned(), segments: Vec::new() },
         description: None,
+        access: rules::config::Access::Unsaid,
         require_digest: false,
         digests: wire::digest::DigestSet::default(),
         params: Vec::new(),
@@ -120,6 +121,7 @@ pub(crate) fn config(targets: &[&Arc<Target>]) -> Config {
         },
         allow_private: Vec::new(),
         log: Log { format: LogFormat::Auto, level: "info".to_owned() },
+        access: Vec::new(),
         routes: vec![Arc::new(route)],
     }
 }

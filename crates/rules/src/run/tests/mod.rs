@@ -100,6 +100,7 @@ pub(super) fn route(steps: Vec<Step>) -> Route {
         name: "test".into(),
         path: PathPattern { source: "/test".to_owned(), segments: Vec::new() },
         description: None,
+        access: crate::config::Access::Unsaid,
         require_digest: false,
         digests: DigestSet::default().with(Algorithm::Sha256),
         params: Vec::new(),
@@ -148,6 +149,7 @@ pub(super) fn offer(name: &str, size: Option<u64>) -> Offer {
         declared_type: Some("image/png".to_owned()),
         size,
         digests: ClientDigests::default(),
+        pass: crate::access::Pass::default(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! The main file.
 
+use super::access::PROVIDER;
 use super::fair_use::FAIR_USE;
 use super::secret::PEM_FILE;
-use super::{BOOL, DURATION, Leaf, Object, SIZE, Shape, TEXT, default, later, object, optional, required};
+use super::{BOOL, DURATION, Leaf, Object, SIZE, Shape, TEXT, default, object, optional, required};
 
 /// The main file.
 pub(crate) static MAIN: Object = object(
@@ -25,6 +26,11 @@ pub(crate) static MAIN: Object = object(
             Shape::OneOrMore(&TEXT),
             "A file name or a glob such as `routes/*.yaml`, or a list of them, relative to this file. Each file holds one route. \
              A route whose variables are not set is an error, so name only the routes that you use.",
+        ),
+        optional(
+            "access",
+            Shape::Map { key: "NAME", value: &Shape::Object(&PROVIDER) },
+            "Ways in which clients show who they are. Routes name them in their own `access`.",
         ),
         optional("limits", Shape::Object(&LIMITS), "What the process may use."),
         optional(
@@ -64,7 +70,18 @@ pub(crate) static LISTENER_TLS: Object = object(
     &[
         required("cert", Shape::Object(&PEM_FILE), "The certificate chain."),
         required("key", Shape::Object(&PEM_FILE), "Its private key."),
-        later("client-ca"),
+        optional(
+            "client-ca",
+            Shape::Object(&PEM_FILE),
+            "The authorities whose certificates clients may show, for `mtls` providers.",
+        ),
+        default(
+            "client-certificate",
+            "optional",
+            Shape::Leaf(Leaf::Choice(&["optional", "required"])),
+            "With `client-ca`: whether a client without a certificate is refused in the handshake already. A certificate that is shown \
+             must be valid either way.",
+        ),
     ],
 );
 

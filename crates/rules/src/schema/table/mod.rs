@@ -1,6 +1,7 @@
 //! The table itself. Its sentences are the reference page: write them for somebody who has read nothing else.
 
 pub(crate) mod accept;
+pub(crate) mod access;
 pub(crate) mod body;
 pub(crate) mod cors;
 pub(crate) mod fair_use;

@@ -1,6 +1,7 @@
 //! A route's file.
 
 use super::accept::ACCEPT;
+use super::access::ROUTE_ACCESS;
 use super::cors::CORS;
 use super::fair_use::ROUTE_LIMITS;
 use super::step::STEP;
@@ -26,6 +27,12 @@ pub(crate) static ROUTE: Object = object(
              segment, `{name...}` at the end takes all that remain, the last of them being the file's name; both are in expressions as `path.name`.",
         ),
         optional("description", PROSE, "What the route does, for people."),
+        optional(
+            "access",
+            ROUTE_ACCESS,
+            "Who may use the route: `public` for anybody, names of providers of the main file's `access`, any one of which will do, or \
+             `{ any-of: …, that: … }`. A route without it is served on loopback listeners only.",
+        ),
         optional(
             "require",
             Shape::List(&Shape::Leaf(Leaf::Choice(&["digest"]))),
@@ -69,7 +76,6 @@ pub(crate) static ROUTE: Object = object(
             Shape::Tree,
             "What the receipt's `result` holds. The usual keys are `id` and `url`; a `url` also becomes the `Location` of the answer.",
         ),
-        later("access"),
         later("spool"),
     ],
 );
