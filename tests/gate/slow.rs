@@ -1,11 +1,14 @@
 //! Thousands of clients that say next to nothing: heads and bodies that never end, while others upload as ever.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use harness::{Answer, RawConnection, Rules, client};
 use http::Request;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use tokio::net::TcpSocket;
 use tokio::sync::Mutex;
 
 use crate::stage::Stage;
@@ -44,10 +47,41 @@ async fn begin(stage: &Stage, count: usize, bytes: impl Fn(usize) -> String) -> 
 
 async fn upload_well(stage: &Stage, count: usize) {
     for index in 0..count {
-        let request = Request::put(format!("/files/well-{index}.bin")).body(vec![7; 10_000]).expect("a request");
-        let answer = client::http1(stage.rig.address(), request).await.expect("an answer");
+        let mut connection = from_elsewhere(stage).await;
+        let head = format!("PUT /files/well-{index}.bin HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\n");
+        connection.send([head.as_bytes(), &[7; 10_000]].concat()).await.expect("the gateway listens");
+        let answer = connection.answer().await.expect("an answer");
         assert_eq!(answer.status, 201, "{answer:?}");
     }
+}
+
+/// A connection of another client than the slow ones.
+async fn from_elsewhere(stage: &Stage) -> RawConnection {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(SocketAddr::from(([127, 0, 0, 2], 0))).expect("all of 127.0.0.0/8 is this machine");
+    RawConnection::over(socket.connect(stage.rig.address()).await.expect("the gateway listens"))
+}
+
+/// One client alone cannot take every place: the limits of fair use hold it back, and others upload although the process takes no
+/// more uploads at once than by default.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_bodies_of_one_client_leave_places_to_others() {
+    let _turn = TURN.lock().await;
+    let count = slow_clients();
+    let settings = "fair-use: { client: { uploads: 100 } }\ntimeouts: { idle: 4s }";
+    let stage = Stage::with(Rules::default().settings(settings), 2 * EACH).await;
+    let head = "Host: a\r\nContent-Length: 1000000\r\n\r\nabc";
+    let clients = begin(&stage, count, |index| format!("PUT /files/slow-{index} HTTP/1.1\r\n{head}")).await;
+    upload_well(&stage, 100).await;
+    let mut told = BTreeMap::new();
+    for mut connection in clients {
+        let answer = connection.answer().await.expect("an answer");
+        *told.entry(answer.problem()).or_insert(0) += 1;
+    }
+    assert_eq!(told.get("client-too-slow"), Some(&100), "{told:?}");
+    assert_eq!(told.get("rate-limited"), Some(&(count - 100)), "{told:?}");
+    everything_is_given_back(&stage).await;
+    assert_eq!(stage.stored().len(), 100);
 }
 
 /// Each slow client is told so and its connection ends, without its doing anything.

@@ -1,5 +1,6 @@
 //! The `tidegate` command: flags, runtime, logging and exit codes. Everything else is done by the libraries.
 
+mod allocator;
 mod cli;
 mod client;
 mod commands;
@@ -8,18 +9,14 @@ mod logging;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use mimalloc::MiMalloc;
 
 use cli::{Cli, Command};
-
-// The system's allocator keeps nearly all of a load's memory after it; this one gives it back.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// What was asked for could not be done: the exit code of every failure but wrong usage, which is clap's 2.
 const FAILED: u8 = 1;
 
 fn main() -> ExitCode {
+    allocator::keep_nothing();
     // First of all: rustls refuses to guess a provider, and whoever builds a TLS configuration relies on it.
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         return fail(&anyhow::anyhow!("the cryptographic provider was installed twice"));

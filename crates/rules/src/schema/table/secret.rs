@@ -29,5 +29,5 @@ const FILE: Key = optional(
 pub(crate) static PEM_FILE: Object = object(
     "PEM file",
     "A file in PEM format.",
-    &[required("file", TEXT, "Path of a PEM file. It is read again when it changes.")],
+    &[required("file", TEXT, "Path of a PEM file. It is read when the gateway starts.")],
 );
