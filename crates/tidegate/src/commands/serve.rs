@@ -14,6 +14,7 @@ use super::colours;
 use super::open_files;
 use super::signals::{self, Signals};
 use crate::FAILED;
+use crate::allocator;
 use crate::cli::{REVISION, Serve};
 use crate::logging;
 
@@ -27,7 +28,12 @@ pub(crate) fn run(flags: &Serve) -> anyhow::Result<ExitCode> {
         Err(report) => bail!("the configuration cannot be used\n\n{}", report.render(colours(&io::stderr()))),
     };
     logging::start(&loaded.config.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // The end of a load is when threads fall idle.
+        .on_thread_park(allocator::collect)
+        .build()
+        .context("no runtime")?;
     let code = runtime.block_on(serve(loaded));
     runtime.shutdown_timeout(LEFTOVERS);
     code
