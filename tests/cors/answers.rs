@@ -42,6 +42,18 @@ async fn every_answer_can_be_read_by_the_page_that_asked() {
 }
 
 #[tokio::test]
+async fn a_page_reads_for_how_long_it_must_wait() {
+    for protocol in PROTOCOLS {
+        let stage = Stage::new(&format!("{CORS}\nlimits: {{ client: {{ requests: 1/h, burst: 1 }} }}"), [stored()]).await;
+        for status in [201, 429] {
+            let answer = stage.send(protocol, Request::put("/files/a.txt").header("origin", PAGE), "x").await;
+            assert_eq!((answer.status, told(&answer)), (status, readable_by(PAGE)), "{protocol:?}: {answer:?}");
+            assert_eq!(answer.header("retry-after").is_some(), status == 429);
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_answer_to_nobodys_page_only_says_that_origins_matter() {
     let stage = Stage::new(&format!("{CORS}\n{ACCEPT}"), (0..8).map(|_| stored())).await;
     for protocol in PROTOCOLS {

@@ -192,18 +192,18 @@ fn find_place(
     client: &ClientKey,
     announced: Option<u64>,
 ) -> Result<Place, Failure> {
-    let refused = |problem, detail: &str| Failure { retry_after: Some(COME_BACK), ..Failure::new(problem, detail) };
     if app.draining.is_cancelled() {
-        return Err(refused(Problem::Draining, "this gateway is shutting down"));
+        let draining = Failure::new(Problem::Draining, "this gateway is shutting down");
+        return Err(Failure { retry_after: Some(COME_BACK), ..draining });
     }
     let grant = app.fair_use.admit(&matched.route.name, client, announced)?;
     let Some(memory) = UploadMemory::take(&app.budget, &matched.route) else {
         grant.cancel();
-        return Err(refused(Problem::Overloaded, "no memory is left for another upload"));
+        return Err(overloaded("no memory is left for another upload"));
     };
     let Some(entry) = app.uploads.enter(ledger.upload_id, &app.metrics.route(&matched.route.name)) else {
         grant.cancel();
-        return Err(refused(Problem::Overloaded, "too many uploads are in flight"));
+        return Err(overloaded("too many uploads are in flight"));
     };
     Ok(Place { entry, memory, grant })
 }
