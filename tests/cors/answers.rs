@@ -44,7 +44,8 @@ async fn every_answer_can_be_read_by_the_page_that_asked() {
 #[tokio::test]
 async fn a_page_reads_for_how_long_it_must_wait() {
     for protocol in PROTOCOLS {
-        let stage = Stage::new(&format!("{CORS}\nlimits: {{ client: {{ requests: 1/h, burst: 1 }} }}"), [stored()]).await;
+        let stage =
+            Stage::new(&format!("{CORS}\nlimits: {{ client: {{ requests: 1/h, burst: 1 }} }}"), [stored()]).await;
         for status in [201, 429] {
             let answer = stage.send(protocol, Request::put("/files/a.txt").header("origin", PAGE), "x").await;
             assert_eq!((answer.status, told(&answer)), (status, readable_by(PAGE)), "{protocol:?}: {answer:?}");
