@@ -2,7 +2,7 @@
 //!
 //! Asked once for each request that matched a route, after its client is known and before its body is. A request takes from each
 //! limit at once or from none; what it took is given back when it ends, however it ends. Bytes per second refuse nothing: the body is
-//! read more slowly. An attacker would come from many addresses; [`table`] says why that neither fills the memory nor makes
+//! read more slowly. An attacker would come from many addresses; `table` says why that neither fills the memory nor makes
 //! anybody's count be forgotten.
 
 mod account;

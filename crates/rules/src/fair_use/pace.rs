@@ -31,7 +31,7 @@ pub struct Pace {
 
 impl Pace {
     /// Reserves the time that `bytes` take, and says from when on they may pass: now, or later. In any `T`, no more than what
-    /// the rate gives in `T` and [`CREDIT`] passes, and one piece.
+    /// the rate gives in `T` and `CREDIT` passes, and one piece.
     pub fn reserve(&mut self, bytes: usize, bytes_per_second: u64, now: Duration) -> Duration {
         let from = self.taken_until.max(now.saturating_sub(CREDIT));
         let nanos = (bytes as u128).saturating_mul(1_000_000_000) / u128::from(bytes_per_second.max(1));
