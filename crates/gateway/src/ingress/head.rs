@@ -40,6 +40,9 @@ pub(crate) fn check(head: &Parts, max_target: usize) -> Result<(), Failure> {
         let detail = "files are stored as sent: Content-Encoding is not supported";
         return Err(Failure::new(Problem::CodingNotSupported, detail));
     }
+    if has_dot_folder(head.uri.path()) {
+        return Err(malformed("the path has a segment `.` or `..`"));
+    }
     let target_len = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if target_len > max_target {
         let detail = format!("the request target is longer than {max_target} bytes");
@@ -51,6 +54,13 @@ pub(crate) fn check(head: &Parts, max_target: usize) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a folder of the path is `.` or `..`, encoded or not: a server before this one may have taken it for another path. A last
+/// segment is a file's name, which has an answer of its own.
+fn has_dot_folder(path: &str) -> bool {
+    let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
+    folders.split('/').any(|folder| matches!(&*percent_decode_str(folder).decode_utf8_lossy(), "." | ".."))
 }
 
 /// Whether the client sends its body only when told to. HTTP/1.0 does not know this (RFC 9110 section 10.1.1).
@@ -268,6 +278,11 @@ mod tests {
                 Some("malformed-request"),
             ),
             ("user in target", Request::put("http://a@b/").header("host", "a@b"), Some("malformed-request")),
+            ("dot segment", Request::put("/a/../b").header("host", "h"), Some("malformed-request")),
+            ("encoded dot segment", Request::put("/a/%2E%2e/b").header("host", "h"), Some("malformed-request")),
+            ("one dot", Request::put("/./b").header("host", "h"), Some("malformed-request")),
+            ("three dots", Request::put("/.../b").header("host", "h"), None),
+            ("dots at the end", Request::put("/a/..").header("host", "h"), None),
             ("field in disguise", plain().header("content_length", "1"), Some("malformed-request")),
             ("trace", Request::builder().method("TRACE").uri("/").header("host", "a"), Some("malformed-request")),
             (
