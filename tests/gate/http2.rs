@@ -61,6 +61,9 @@ async fn heads_that_could_be_read_in_two_ways_are_refused() {
         ("an empty path", with(":path", "")),
         ("a path with a line break", with(":path", "/files/x\r\ny")),
         ("a path with a space", with(":path", "/files/x y")),
+        ("a path with a quote", with(":path", "/files/x\"y")),
+        ("a path with a byte that is not ASCII", with(":path", "/files/x\u{e9}y")),
+        ("a folder that is dots", with(":path", "/files/../files/x.bin")),
         ("a method with a space", with(":method", "PUT /x")),
         ("CONNECT", with(":method", "CONNECT")),
         ("TRACE", with(":method", "TRACE")),
@@ -89,6 +92,44 @@ async fn heads_that_could_be_read_in_two_ways_are_refused() {
     let sound = ask(&stage, &upload("/files/y.bin", &[("content-length", "3"), ("te", "trailers")])).await;
     assert_eq!(sound.map(|receipt| receipt["status"].clone()), Some("stored".into()));
     assert_eq!(stage.stored(), ["/v1/y.bin"]);
+}
+
+#[tokio::test]
+async fn the_limits_of_heads_are_those_of_http_1() {
+    let settings = "limits: { head-fields: 16, head-line: 100B, target-size: 64B }";
+    let stage = Stage::with(Rules::default().settings(settings), 8).await;
+    let name = format!("/files/{}", "x".repeat(70));
+    for (head, problem) in [
+        (upload("/files/x.bin", &[("x-a", "b"); 20]), "head-too-large"),
+        (upload("/files/x.bin", &[("x-a", &"b".repeat(110))]), "head-too-large"),
+        (upload(&name, &[]), "target-too-long"),
+    ] {
+        let answer = ask(&stage, &head).await.expect("an answer");
+        assert!(answer["type"].as_str().is_some_and(|urn| urn.ends_with(problem)), "{answer}");
+    }
+    assert_eq!(stage.stored(), Vec::<String>::new());
+}
+
+/// A connection that was promised a large window and does nothing with it must not keep others out, and one whose client takes
+/// no answers must not stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_leave_room_and_those_that_take_no_answers_end() {
+    let settings = "limits: { memory: 32MiB }\ntimeouts: { head: 1s, keep-alive: 1s }";
+    let stage = Stage::with(Rules::default().settings(settings), 8).await;
+    let mut idle = Vec::new();
+    for _ in 0..300 {
+        let mut frames = Frames::open(stage.rig.address()).await;
+        // No window for answers, and one request that is answered 404.
+        let no_window = frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+        let request = frame(HEADERS, END_HEADERS | END_STREAM, 1, &upload("/nothing", &[]));
+        frames.send(&[no_window, request].concat()).await.expect("the gateway listens");
+        idle.push(frames);
+    }
+    is_well(&stage).await;
+    for frames in &mut idle {
+        let said = frames.read_until(|said| said.closed).await;
+        assert!(said.closed, "{said:?}");
+    }
 }
 
 #[tokio::test]

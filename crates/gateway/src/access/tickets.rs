@@ -96,7 +96,7 @@ pub(crate) async fn mint(
 ) -> Reply {
     let credential = super::credentials::take(&mut head);
     let awaits_100 = ingress::awaits_100(&head);
-    let checked = ingress::check_head(&head, app.config.limits.target_size);
+    let checked = ingress::check_head(&head, &app.config.limits);
     let checked = checked.and_then(|()| ingress::content_length(&head));
     let length = checked.as_ref().ok().copied().flatten();
     let none = ClientDigests::default();

@@ -6,14 +6,15 @@
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::uri::Authority;
+use http::uri::{Authority, PathAndQuery};
 use http::{Method, Version};
 use percent_encoding::percent_decode_str;
+use rules::config::Limits;
 use rules::failure::{Failure, Problem};
 use wire::digest::ClientDigests;
 use wire::disposition::{self, Context};
 use wire::fields::is_disguised;
-use wire::http1::gate::is_authority;
+use wire::http1::gate::{HeadRefusal, is_authority, is_path_and_query};
 use wire::name::{FileName, NameError};
 
 /// Longest file name in bytes that any rule can allow; the route's own limit is checked at admission.
@@ -22,12 +23,12 @@ const MAX_NAME: usize = 4096;
 /// The field with the exact size of a body that comes without `Content-Length`.
 const UPLOAD_LENGTH: &str = "upload-length";
 
-/// Refuses what a strict server must not serve. The connection is closed afterwards. `max_target` is in bytes.
+/// Refuses what a strict server must not serve. The connection is closed afterwards.
 ///
 /// # Errors
 /// A missing, doubled or malformed `Host`, or one that disagrees with the target; methods that are no request to a server like
-/// this; fields in disguise; unknown expectations; content codings.
-pub(crate) fn check(head: &Parts, max_target: usize) -> Result<(), Failure> {
+/// this; fields in disguise; unknown expectations; content codings; more or longer fields than the limits.
+pub(crate) fn check(head: &Parts, limits: &Limits) -> Result<(), Failure> {
     if matches!(head.method, Method::CONNECT | Method::TRACE) {
         return Err(malformed("this server takes neither CONNECT nor TRACE"));
     }
@@ -43,17 +44,35 @@ pub(crate) fn check(head: &Parts, max_target: usize) -> Result<(), Failure> {
     if has_dot_folder(head.uri.path()) {
         return Err(malformed("the path has a segment `.` or `..`"));
     }
-    let target_len = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
-    if target_len > max_target {
-        let detail = format!("the request target is longer than {max_target} bytes");
-        return Err(Failure::new(Problem::TargetTooLong, detail));
-    }
+    check_sizes(head, limits)?;
     match single(&head.headers, &EXPECT)? {
         Some(expectation) if !expectation.eq_ignore_ascii_case("100-continue") => {
             Err(Failure::new(Problem::ExpectationUnknown, "the only expectation known is 100-continue"))
         }
         _ => Ok(()),
     }
+}
+
+/// On HTTP/1 the gate has done this by now, and has told longer heads from others before they were whole.
+fn check_sizes(head: &Parts, limits: &Limits) -> Result<(), Failure> {
+    let target = head.uri.path_and_query().map_or("", PathAndQuery::as_str);
+    if target.len() > limits.target_size {
+        let detail = HeadRefusal::TargetTooLong(limits.target_size).to_string();
+        return Err(Failure::new(Problem::TargetTooLong, detail));
+    }
+    if !matches!(target, "" | "*") && !is_path_and_query(target.as_bytes()) {
+        return Err(malformed(HeadRefusal::Target.to_string()));
+    }
+    if head.headers.len() > limits.head_fields {
+        let detail = HeadRefusal::TooManyFields(limits.head_fields).to_string();
+        return Err(Failure::new(Problem::HeadTooLarge, detail));
+    }
+    let line_len = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + b": ".len() + value.len();
+    if head.headers.iter().map(line_len).any(|len| len > limits.head_line) {
+        let detail = HeadRefusal::LineTooLong(limits.head_line).to_string();
+        return Err(Failure::new(Problem::HeadTooLarge, detail));
+    }
+    Ok(())
 }
 
 /// Whether a folder of the path is `.` or `..`, encoded or not: a server before this one may have taken it for another path. A last
@@ -258,6 +277,7 @@ mod tests {
     #[test]
     fn refuses_heads_that_two_servers_could_read_in_two_ways() {
         let long = format!("/{}", "a".repeat(MAX_TARGET));
+        let limits = Limits { head_fields: 8, head_line: 64, ..crate::server::tests::config().limits };
         let cases = [
             ("plain", plain(), None),
             ("with port", Request::put("/a").header("host", "[::1]:8080"), None),
@@ -293,10 +313,18 @@ mod tests {
             ("gzip content", plain().header("content-encoding", "gzip"), Some("coding-not-supported")),
             ("unknown expectation", plain().header("expect", "200-ok"), Some("expectation-unknown")),
             ("two expectations", plain().header("expect", "100-continue, x"), Some("expectation-unknown")),
+            ("quote in the target", Request::put("/a?b").uri("/a\"b").header("host", "h"), Some("malformed-request")),
+            ("long line", plain().header("x", "a".repeat(62)), Some("head-too-large")),
+            ("line within the limit", plain().header("x", "a".repeat(61)), None),
+            (
+                "many fields",
+                (0..8).fold(plain(), |head, at| head.header(format!("x-{at}"), "a")),
+                Some("head-too-large"),
+            ),
             ("long target", Request::put(long).header("host", "h"), Some("target-too-long")),
         ];
         for (name, request, expected) in cases {
-            assert_eq!(problem_of(check(&head(request), MAX_TARGET)), expected, "{name}");
+            assert_eq!(problem_of(check(&head(request), &limits)), expected, "{name}");
         }
     }
 

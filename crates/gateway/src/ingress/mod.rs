@@ -97,7 +97,7 @@ pub(crate) async fn let_in(
 ) -> Result<(Arrival, BodyReader), Box<TurnedAway>> {
     let awaits_100 = head::awaits_100(&head);
     let credential = access::take_credential(&mut head);
-    if let Err(failure) = head::check(&head, app.config.limits.target_size) {
+    if let Err(failure) = head::check(&head, &app.config.limits) {
         ledger.cors = cors::answer_fields_at(&app.config.routes, &head);
         return Err(Box::new(TurnedAway { why: NotLetIn::Refused(failure), body, awaits_100, is_dubious: true }));
     }

@@ -4,7 +4,7 @@
 //! An attacker would open as many connections as the process takes and say next to nothing on each: such a connection costs
 //! [`BASE`], so that the budget holds more of them than `limits.connections` allows by default.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::gate::COVERED;
 use crate::budget::{Budget, Permit};
@@ -24,8 +24,7 @@ const BASE: usize = read_buffer(FIRST_READ) + COVERED;
 /// Records and handshake messages that rustls holds per connection: one incoming record of 16 KiB and as much to send.
 const TLS: usize = 36 * KIB;
 
-/// HTTP/2 connection windows, and the eighths of the budget that may be in use after one was granted: connections leave the rest
-/// to uploads. Below 4 MiB a long way slows an upload down, and h2 takes many small DATA frames for an attack.
+/// HTTP/2 connection windows, and the eighths of the budget's size that may be promised after one was granted. Below 4 MiB a long way slows an upload down, and h2 takes many small DATA frames for an attack.
 const WINDOWS: [(usize, usize); 2] = [(4 * MIB, 4), (MIB, 6)];
 
 /// RFC 9113 section 6.9.2: a connection's window cannot be smaller.
@@ -75,28 +74,74 @@ impl ConnectionBuffers {
         paid
     }
 
-    /// Pays for the windows of an HTTP/2 connection; nothing when not even the least that the protocol demands is left.
-    pub(super) fn windows(&mut self) -> Option<Windows> {
-        for (size, eighths) in WINDOWS {
-            if self.grow(size.saturating_sub(BASE), eighths) {
-                // One upload may take a fourth of a large window, so that four are fast at once.
-                return Some(Windows { connection: to_u32(size), stream: to_u32((size / 4).max(512 * KIB)) });
-            }
-        }
-        let least = to_u32(LEAST_WINDOW);
-        self.grow(LEAST_WINDOW.saturating_sub(BASE), CONNECTIONS_SHARE)
-            .then_some(Windows { connection: least, stream: least })
-    }
-
     fn grow(&mut self, more: usize, eighths: usize) -> bool {
         more == 0 || self.permit.grow_below(more, self.ceiling_unit.saturating_mul(eighths))
+    }
+}
+
+/// What an HTTP/2 connection may receive ahead. Its size is promised when the connection begins, because it cannot be changed
+/// later; it is paid for while a request is under way, because an idle connection has nothing to receive. So connections that do
+/// nothing cost little, and what was promised to all of them can be paid.
+#[derive(Debug)]
+pub(super) struct WindowBuffers {
+    size: usize,
+    used: Mutex<WindowsInUse>,
+    /// A share of what is promised, not of memory.
+    _promise: Option<Permit>,
+}
+
+#[derive(Debug)]
+struct WindowsInUse {
+    buffers: ConnectionBuffers,
+    requests: usize,
+}
+
+/// A request's part in its connection's window, until dropped.
+#[derive(Debug)]
+pub(super) struct WindowUse(Arc<WindowBuffers>);
+
+impl WindowBuffers {
+    /// Chooses the windows; `promises` counts those of all connections.
+    pub(super) fn new(buffers: ConnectionBuffers, promises: &Arc<Budget>) -> (Arc<Self>, Windows) {
+        let promised = WINDOWS.into_iter().find_map(|(size, eighths)| {
+            let ceiling = (promises.limit() / 8).saturating_mul(eighths);
+            Some((size, promises.try_take_below(size, ceiling)?))
+        });
+        let windows = match &promised {
+            // One upload may take a fourth of a large window, so that four are fast at once.
+            Some((size, _)) => Windows { connection: to_u32(*size), stream: to_u32((size / 4).max(512 * KIB)) },
+            None => Windows { connection: to_u32(LEAST_WINDOW), stream: to_u32(LEAST_WINDOW) },
+        };
+        let (size, promise) = promised.map_or((LEAST_WINDOW, None), |(size, promise)| (size, Some(promise)));
+        let used = Mutex::new(WindowsInUse { buffers, requests: 0 });
+        (Arc::new(Self { size, used, _promise: promise }), windows)
+    }
+
+    /// A request begins: the first of several pays for the window. Nothing when the budget cannot.
+    pub(super) fn begin(self: &Arc<Self>) -> Option<WindowUse> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.requests == 0 && !used.buffers.grow(self.size.saturating_sub(BASE), CONNECTIONS_SHARE) {
+            return None;
+        }
+        used.requests = used.requests.saturating_add(1);
+        Some(WindowUse(Arc::clone(self)))
+    }
+}
+
+impl Drop for WindowUse {
+    fn drop(&mut self) {
+        let mut used = self.0.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.requests = used.requests.saturating_sub(1);
+        if used.requests == 0 {
+            used.buffers.permit.shrink(self.0.size.saturating_sub(BASE));
+        }
     }
 }
 
 /// Receive windows in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Windows {
-    /// Of all streams together: what is charged.
+    /// Of all streams together.
     pub(super) connection: u32,
     /// Of one stream.
     pub(super) stream: u32,
@@ -152,21 +197,42 @@ mod tests {
         assert!(held.len() > 10_000, "{}", held.len());
     }
 
+    fn connect(budget: &Arc<Budget>, promises: &Arc<Budget>) -> (Arc<WindowBuffers>, Windows) {
+        WindowBuffers::new(ConnectionBuffers::take(budget, false).expect("memory is free"), promises)
+    }
+
     #[test]
-    fn funds_a_window_of_4_mib_and_shrinks_it_to_what_the_protocol_demands() {
-        let budget = Budget::new(8 * 1024 * 1024 + 1024 * 1024);
-        let mut first = ConnectionBuffers::take(&budget, false).expect("memory is free");
-        assert_eq!(first.windows(), Some(Windows { connection: 4 << 20, stream: 1 << 20 }));
-        let mut rest = Vec::new();
-        loop {
-            let Some(mut buffers) = ConnectionBuffers::take(&budget, false) else { break };
-            let Some(windows) = buffers.windows() else { break };
-            rest.push((windows.connection, buffers));
-        }
-        let sizes: Vec<_> = rest.iter().map(|(size, _)| *size).collect();
-        assert_eq!(sizes.first(), Some(&(1 << 20)));
-        assert_eq!(sizes.last(), Some(&65_535));
-        assert!(budget.used() <= 7 * (budget.limit() / 8));
+    fn promises_large_windows_to_the_first_and_the_least_to_all() {
+        let (budget, promises) = (Budget::new(16 << 20), Budget::new(9 << 20));
+        let connections: Vec<_> = (0..20).map(|_| connect(&budget, &promises)).collect();
+        let sizes: Vec<_> = connections.iter().map(|(_, windows)| windows.connection).collect();
+        assert_eq!(sizes[..4], [4 << 20, 1 << 20, 1 << 20, 65_535]);
+        assert!(sizes[4..].iter().all(|size| *size == 65_535), "{sizes:?}");
+        drop(connections);
+        assert_eq!(promises.used(), 0);
+    }
+
+    #[test]
+    fn an_idle_connection_costs_little_whatever_window_it_was_promised() {
+        let (budget, promises) = (Budget::new(16 << 20), Budget::new(16 << 20));
+        let (windows, _) = connect(&budget, &promises);
+        assert_eq!(budget.used(), BASE);
+        let (first, second) = (windows.begin().expect("memory is free"), windows.begin().expect("it is paid"));
+        assert_eq!(budget.used(), 4 << 20, "two requests use one window");
+        drop(first);
+        assert_eq!(budget.used(), 4 << 20);
+        drop(second);
+        assert_eq!(budget.used(), BASE);
+    }
+
+    #[test]
+    fn a_request_is_refused_where_its_window_cannot_be_paid() {
+        let (budget, promises) = (Budget::new(5 << 20), Budget::new(64 << 20));
+        let (first, second) = (connect(&budget, &promises).0, connect(&budget, &promises).0);
+        let paid = first.begin();
+        assert!(paid.is_some() && second.begin().is_none());
+        drop(paid);
+        assert!(second.begin().is_some());
     }
 
     #[test]

@@ -13,12 +13,12 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::Activity;
-use super::buffers::{ConnectionBuffers, MOST_READ};
-use super::gate::{Gate, HeadTimes, Refusal};
+use super::buffers::{ConnectionBuffers, MOST_READ, WindowBuffers};
+use super::gate::{Gate, GateTimes, HeadTimes, Refusal};
 use super::listener::Listening;
 use super::preface::Peeked;
 use super::read_pace::ReadPace;
-use super::stack::request_stack;
+use super::stack::{Guard, request_stack};
 use super::tls::{HTTP2, client_certificate};
 use crate::app::ConnectionInfo;
 use crate::fairuse::HeldBack;
@@ -116,6 +116,7 @@ impl Connection {
         };
         let refusal = Refusal::default();
         // Everything that an HTTP/1 client sends passes here.
+        let times = GateTimes { heads: times, write: listening.timeouts.idle };
         let io = Gate::new(ReadPace::new(io, buffers), heads, times, Arc::clone(&refusal));
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder
@@ -127,20 +128,17 @@ impl Connection {
             .max_header_size(limits.head_size)
             // The gate has both limits; hyper would use one for both.
             .header_read_timeout(None);
-        let service = TowerToHyperService::new(self.stack(Some(refusal)));
+        let service = TowerToHyperService::new(self.stack(Guard::Gate(refusal)));
         let served = self.until_end(builder.serve_connection(TokioIo::new(io), service), None).await;
         self.note(served);
     }
 
-    async fn http2<I>(mut self, io: I, mut buffers: ConnectionBuffers)
+    async fn http2<I>(mut self, io: I, buffers: ConnectionBuffers)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let listening = Arc::clone(&self.listening);
-        let Some(windows) = buffers.windows() else {
-            listening.metrics.rejected(Rejection::MemoryLimit);
-            return;
-        };
+        let (paid, windows) = WindowBuffers::new(buffers, &listening.promises);
         self.info.http2 = true;
         let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         builder
@@ -155,14 +153,14 @@ impl Connection {
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING);
         let times = HeadTimes { head: listening.timeouts.head, keep_alive: listening.timeouts.keep_alive };
-        let service = TowerToHyperService::new(self.stack(None));
+        let service = TowerToHyperService::new(self.stack(Guard::Windows(paid)));
         let served = self.until_end(builder.serve_connection(TokioIo::new(io), service), Some(times)).await;
         self.note(served);
     }
 
-    fn stack(&self, refusal: Option<Refusal>) -> super::stack::RequestStack {
+    fn stack(&self, guard: Guard) -> super::stack::RequestStack {
         let handler = Arc::clone(&self.listening.handler);
-        request_stack(handler, self.info.clone(), &self.activity, self.listening.draining.clone(), refusal)
+        request_stack(handler, self.info.clone(), &self.activity, self.listening.draining.clone(), guard)
     }
 
     /// Drives a connection to its end: as its client wants, or from the moment when it shall take no further request, or at once
@@ -177,7 +175,20 @@ impl Connection {
         connection.as_mut().finish();
         tokio::select! {
             served = connection => served,
+            () = self.is_left_alone() => Ok(()),
             () = self.listening.killing.cancelled() => Ok(()),
+        }
+    }
+
+    /// Returns when no request was under way for so long that a client which takes no further answers is not waited for: it may
+    /// have closed its window and go on answering pings for ever.
+    async fn is_left_alone(&self) {
+        loop {
+            let busy = self.activity.is_busy();
+            tokio::select! {
+                () = self.activity.changed() => {}
+                () = tokio::time::sleep(self.listening.timeouts.head), if !busy => return,
+            }
         }
     }
 

@@ -33,6 +33,8 @@ pub(super) struct Listening {
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     pub(super) budget: Arc<Budget>,
+    /// What is promised to HTTP/2 connections as windows, in the size of the budget.
+    pub(super) promises: Arc<Budget>,
     pub(super) metrics: Arc<Metrics>,
     /// No new connections; a further request is a connection's last.
     pub(super) draining: CancellationToken,
@@ -125,8 +127,8 @@ fn take(stream: TcpStream, peer: SocketAddr, bound: &Bound, listening: &Arc<List
 fn turn_away(stream: TcpStream, why: Rejection, bound: &Bound, listening: &Arc<Listening>) {
     listening.metrics.rejected(why);
     let doorkeeper = listening.doorkeeper.clone();
-    let speaks_http1 = matches!(bound.speaks, Speaks::Http1);
-    listening.connections.spawn(async move { doorkeeper.turn_away(stream, speaks_http1).await });
+    let speaks = bound.speaks.clone();
+    listening.connections.spawn(async move { doorkeeper.turn_away(stream, &speaks).await });
 }
 
 /// Sets what concerns latency and vanished peers. A socket that cannot is served without.

@@ -198,6 +198,7 @@ fn listening(app: &App, handler: Handler) -> Listening {
         handler,
         timeouts: app.config.timeouts.clone(),
         budget: Arc::clone(&app.budget),
+        promises: Budget::new(app.config.limits.memory),
         metrics: Arc::clone(&app.metrics),
         draining: app.draining.clone(),
         closing: CancellationToken::new(),

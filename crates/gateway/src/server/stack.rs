@@ -18,8 +18,10 @@ use tower::util::BoxCloneService;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt as _};
 
 use super::activity::Activity;
+use super::buffers::{WindowBuffers, WindowUse};
 use super::gate::Refusal;
 use crate::app::ConnectionInfo;
+use crate::ingress::refused::RefusedHead;
 
 /// Answers requests: `pipeline::handle` with its `App`.
 pub type Handler =
@@ -34,30 +36,51 @@ pub(super) fn request_stack(
     connection: ConnectionInfo,
     activity: &Arc<Activity>,
     draining: CancellationToken,
-    refusal: Option<Refusal>,
+    guard: Guard,
 ) -> RequestStack {
     let http2 = connection.http2;
     let connection = Arc::new(connection);
     ServiceBuilder::new()
         // Outermost, so that the connection counts as busy until its answer is ready: its head timer rests and drain waits.
         .layer(CountActive(Arc::clone(activity)))
-        // The gate lets a connection's last request be one that stands for a refused head; the pipeline learns why from here.
-        .map_request(move |request| match &refusal {
-            Some(refusal) => carrying(request, refusal),
-            None => request,
-        })
         // After the pipeline has answered, so that no path through it can forget it: a client that is told `draining`, or whose
         // upload ends while draining, must not send its next request here. HTTP/2 has GOAWAY for this.
         .map_response(move |answer| if draining.is_cancelled() && !http2 { closing(answer) } else { answer })
-        .service_fn(move |request| handler(Arc::clone(&connection), request).map(Ok))
+        // Innermost, so that the pipeline learns why a request must be refused, and a window is paid for until its answer.
+        .service_fn(move |mut request| {
+            let paid = guard.look(&mut request);
+            handler(Arc::clone(&connection), request).map(move |answer| {
+                drop(paid);
+                Ok(answer)
+            })
+        })
         .boxed_clone()
 }
 
-fn carrying(mut request: Request<Incoming>, refusal: &Refusal) -> Request<Incoming> {
-    if let Some(refused) = refusal.get() {
-        request.extensions_mut().insert(*refused);
+/// What a connection knows of its requests before they are looked at.
+#[derive(Debug, Clone)]
+pub(super) enum Guard {
+    /// HTTP/1: the gate lets a connection's last request be one that stands for a refused head.
+    Gate(Refusal),
+    /// HTTP/2: the first request of several pays for the connection's window.
+    Windows(Arc<WindowBuffers>),
+}
+
+impl Guard {
+    /// Tells the pipeline if the request must be refused; gives what is held until the answer.
+    fn look(&self, request: &mut Request<Incoming>) -> Option<WindowUse> {
+        let (refused, paid) = match self {
+            Self::Gate(refusal) => (refusal.get().copied(), None),
+            Self::Windows(windows) => match windows.begin() {
+                Some(paid) => (None, Some(paid)),
+                None => (Some(RefusedHead::NoMemory), None),
+            },
+        };
+        if let Some(refused) = refused {
+            request.extensions_mut().insert(refused);
+        }
+        paid
     }
-    request
 }
 
 fn closing(mut answer: Response<Full<Bytes>>) -> Response<Full<Bytes>> {

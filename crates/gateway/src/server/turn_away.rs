@@ -1,5 +1,6 @@
 //! The answer to a connection that cannot be taken: a fixed 503, where it is sure that the client speaks HTTP/1.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
+
+use super::connection::Speaks;
 
 /// Connections that are turned away at once; further ones are closed without a word, so that refusing costs little.
 const AT_ONCE: usize = 64;
@@ -34,13 +37,18 @@ impl Doorkeeper {
         Self(Arc::new(Semaphore::new(AT_ONCE)))
     }
 
-    /// Answers 503 and closes. `speaks_http1` is false where the protocol is not known yet: then it only closes.
-    pub(super) async fn turn_away(&self, mut stream: TcpStream, speaks_http1: bool) {
+    /// Answers 503 and closes. Where TLS or HTTP/2 is spoken it only closes: saying so would take a handshake.
+    pub(super) async fn turn_away(&self, mut stream: TcpStream, speaks: &Speaks) {
         let Ok(_turn) = self.0.try_acquire() else { return };
-        if !speaks_http1 {
-            return;
-        }
         let answering = async {
+            let speaks_http1 = match speaks {
+                Speaks::Http1 => true,
+                Speaks::Either => !is_preface(&stream).await?,
+                Speaks::Tls(_) => false,
+            };
+            if !speaks_http1 {
+                return Ok(0);
+            }
             stream.write_all(ANSWER.as_bytes()).await?;
             stream.shutdown().await?;
             tokio::io::copy(&mut (&mut stream).take(MOST_DISCARDED), &mut tokio::io::sink()).await
@@ -49,6 +57,16 @@ impl Doorkeeper {
         let _unheard = timeout(PATIENCE, answering).await;
     }
 }
+
+/// Whether a connection begins like HTTP/2; its first bytes are looked at and left where they are.
+async fn is_preface(stream: &TcpStream) -> io::Result<bool> {
+    let mut first = [0; PREFACE_BEGINS.len()];
+    let len = stream.peek(&mut first).await?;
+    Ok(first.get(..len).is_some_and(|first| PREFACE_BEGINS.starts_with(first)))
+}
+
+/// No method begins so (RFC 9113 section 3.4).
+const PREFACE_BEGINS: &[u8] = b"PRI ";
 
 #[cfg(test)]
 mod tests {

@@ -48,6 +48,15 @@ pub(super) struct HeadTimes {
     pub(super) keep_alive: Duration,
 }
 
+/// Every limit in time that the gate keeps.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GateTimes {
+    /// For heads.
+    pub(super) heads: HeadTimes,
+    /// For the client to take a part of what is written to it.
+    pub(super) write: Duration,
+}
+
 /// Why the last head of a connection was refused, once it was.
 pub(super) type Refusal = Arc<OnceLock<RefusedHead>>;
 
@@ -58,6 +67,9 @@ pub(super) struct Gate<I> {
     limits: HeadLimits,
     times: HeadTimes,
     refusal: Refusal,
+    write_limit: Duration,
+    /// Set while the client takes nothing of what is written to it.
+    stalled: Option<Pin<Box<Sleep>>>,
     stage: Stage,
     /// Bytes that were read and not handed over.
     held: BytesMut,
@@ -93,12 +105,15 @@ enum Timed {
 
 impl<I: AsyncRead> Gate<I> {
     /// Starts with the wait for the connection's first byte.
-    pub(super) fn new(io: ReadPace<I>, limits: HeadLimits, times: HeadTimes, refusal: Refusal) -> Self {
+    pub(super) fn new(io: ReadPace<I>, limits: HeadLimits, times: GateTimes, refusal: Refusal) -> Self {
+        let GateTimes { heads: times, write: write_limit } = times;
         Self {
             io,
             limits,
             times,
             refusal,
+            write_limit,
+            stalled: None,
             stage: Stage::Head { reader: HeadReader::new(limits), timed: Timed::FirstByte },
             held: BytesMut::new(),
             passed: 0,
@@ -224,6 +239,20 @@ impl<I> Gate<I> {
     }
 }
 
+impl<I> Gate<I> {
+    /// Lets a write that waits for too long fail: a client that takes no answers would keep its connection for ever.
+    fn bound<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let limit = self.write_limit;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no answers")))
+    }
+}
+
 /// What the alarm says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expired {
@@ -280,7 +309,9 @@ impl<I: AsyncRead + Unpin> AsyncRead for Gate<I> {
 
 impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gate<I> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write(cx, buf)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.io).poll_write(cx, buf);
+        this.bound(written, cx)
     }
 
     fn poll_write_vectored(
@@ -288,7 +319,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gate<I> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, bufs)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.io).poll_write_vectored(cx, bufs);
+        this.bound(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -296,7 +329,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gate<I> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.io).poll_flush(cx);
+        this.bound(flushed, cx)
     }
 
     /// Closes; after a refusal only once the client has stopped sending, or within the bounds of a drain (RFC 9112 section 9.6).

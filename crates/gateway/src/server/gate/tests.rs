@@ -26,7 +26,8 @@ fn bench_with(budget: Arc<Budget>) -> Bench {
     let refusal = Refusal::default();
     let buffers = ConnectionBuffers::take(&budget, false).expect("memory is free");
     let io = ReadPace::new(server, buffers);
-    Bench { client, gate: Gate::new(io, HEADS, TIMES, Arc::clone(&refusal)), refusal, budget }
+    let times = GateTimes { heads: TIMES, write: Duration::from_secs(30) };
+    Bench { client, gate: Gate::new(io, HEADS, times, Arc::clone(&refusal)), refusal, budget }
 }
 
 impl Bench {
@@ -196,4 +197,20 @@ async fn does_not_listen_for_ever_to_a_refused_client() {
     let began = Instant::now();
     bench.gate.shutdown().await.expect("it closes");
     assert!(began.elapsed() >= MAX_TIME && began.elapsed() < MAX_TIME * 2, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_no_answers_is_given_up_and_a_slow_one_is_not() {
+    let mut bench = bench();
+    bench.gate.write_all(&[7; 64 * 1024]).await.expect("there is room");
+    let mut taken = vec![0; 16];
+    for _ in 0..5 {
+        advance(Duration::from_secs(20)).await;
+        bench.client.read_exact(&mut taken).await.expect("something was written");
+        bench.gate.write_all(&taken).await.expect("a part was taken");
+    }
+    let began = Instant::now();
+    let error = bench.gate.write_all(&taken).await.expect_err("nothing is taken");
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert!(began.elapsed() >= Duration::from_secs(30), "{:?}", began.elapsed());
 }

@@ -13,4 +13,4 @@ mod target;
 pub use body::{BodyError, BodyFollower};
 pub use head::{HeadLimits, HeadReader, PassedHead};
 pub use refusal::HeadRefusal;
-pub use target::is_authority;
+pub use target::{is_authority, is_path_and_query};

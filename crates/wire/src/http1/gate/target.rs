@@ -26,9 +26,10 @@ fn strip_scheme<'a>(target: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
     start.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
-/// Path and query hold what browsers send, which is a little more than RFC 3986 allows (`|` in a path, `{` in a query), and
+/// Whether path and query hold what browsers send, which is a little more than RFC 3986 allows (`|` in a path, `{` in a query), and
 /// nothing that servers read in several ways: a fragment, and in the path a backslash, which some take for a slash.
-fn is_path_and_query(text: &[u8]) -> bool {
+#[must_use]
+pub fn is_path_and_query(text: &[u8]) -> bool {
     let query_at = memchr::memchr(b'?', text).unwrap_or(text.len());
     let (path, query) = text.split_at_checked(query_at).unwrap_or((text, b""));
     let is_common = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'"' | b'<' | b'>');
