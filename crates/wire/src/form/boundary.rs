@@ -78,7 +78,12 @@ pub(super) fn boundary_of(content_type: &str) -> Result<Boundary, FormError> {
     if boundaries.next().is_some() || boundary.name != "boundary" {
         return Err(FormError::AmbiguousBoundary);
     }
-    if !boundary.is_quoted && boundary.value.contains(&b',') {
+    // Readers that search for the word find the one within quotes; readers that know no escapes keep the backslash.
+    let lower = content_type.to_ascii_lowercase();
+    if lower.matches("boundary=").count() > 1 {
+        return Err(FormError::AmbiguousBoundary);
+    }
+    if lower.contains('\\') || (!boundary.is_quoted && boundary.value.contains(&b',')) {
         return Err(BoundaryError::BadCharacter.into());
     }
     let text = std::str::from_utf8(&boundary.value).map_err(|_| BoundaryError::BadCharacter)?;

@@ -4,6 +4,7 @@ use super::encode::is_multipart;
 use super::error::FormError;
 use crate::digest::{ClientDigests, DigestField};
 use crate::disposition::{self, Context, DispositionError};
+use crate::fields::is_disguised;
 use crate::media_type::MediaType;
 use crate::text::{is_token, is_value_byte, trim_ows};
 
@@ -72,7 +73,7 @@ impl PartHead {
         let colon = memchr::memchr(b':', line).ok_or(FormError::MalformedHeader)?;
         let (name, value) = line.split_at_checked(colon).ok_or(FormError::MalformedHeader)?;
         let value = trim_ows(value.strip_prefix(b":").unwrap_or_default());
-        if !is_token(name) || !value.iter().copied().all(is_value_byte) {
+        if is_disguised(name) || !is_token(name) || !value.iter().copied().all(is_value_byte) {
             return Err(FormError::MalformedHeader);
         }
         self.add(&String::from_utf8_lossy(name).to_ascii_lowercase(), value)

@@ -371,10 +371,10 @@ fn a_boundary_that_another_parser_would_read_otherwise_is_refused() {
         "multipart/form-data, multipart/form-data; boundary=a",
         "multipart/form-data boundary=a",
         "multipart/form-data; x=\"; boundary=a",
+        "multipart/form-data; x=\"; boundary=evil\"; boundary=a",
     ] {
         assert!(content_type(value).is_err(), "{value}");
     }
-    assert_eq!(content_type("multipart/form-data; x=\"; boundary=evil\"; boundary=a"), Ok(()));
     assert_eq!(content_type("multipart/form-data;  boundary=\"a,b\";"), Ok(()));
 }
 

@@ -32,6 +32,25 @@ fn refuses_two_boundaries() {
 }
 
 #[test]
+fn refuses_boundaries_that_readers_find_in_different_places() {
+    for value in [
+        "multipart/form-data; boundary=\"b\\b\"",
+        "multipart/form-data; x=\"; boundary=c\"; boundary=b",
+        "multipart/form-data; boundary=b; x=\"boundary=c\"",
+        "multipart/form-data; boundary=b; x=\"\\\"; Boundary=c\"",
+    ] {
+        assert!(content_type(value).is_err(), "{value}");
+    }
+    assert_eq!(content_type("multipart/form-data; boundary=----WebKitFormBoundary7MA4YWxk"), Ok(()));
+}
+
+#[test]
+fn refuses_part_headers_in_disguise() {
+    let form = b"--bb\r\nContent-Disposition: form-data; name=f; filename=a\r\nContent_Disposition: form-data; name=f; filename=evil\r\n\r\nx\r\n--bb--\r\n";
+    assert_eq!(read_whole(form), Err(FormError::MalformedHeader));
+}
+
+#[test]
 fn refuses_bad_boundaries_and_other_types() {
     assert_eq!(content_type("multipart/form-data"), Err(FormError::NoBoundary));
     assert_eq!(content_type("multipart/form-data; boundary=\"\""), Err(FormError::Boundary(BoundaryError::Empty)));
