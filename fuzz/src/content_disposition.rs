@@ -41,9 +41,12 @@ fn check(read: &Disposition, context: Context, input: &[u8]) {
 fn canonical(read: &Disposition, context: Context) -> String {
     let mut text = read.kind.clone();
     if let Some(name) = &read.name {
-        // In a form's quotes `%22` would mean a quote, so a name that holds it came without quotes.
-        let is_bare = context == Context::FormPart && name.contains("%22");
+        // In a form's quotes `%22` would mean a quote and `%0D` and `%0A` a line break, so a name that holds one came without quotes.
+        let escapes = ["%22", "%0a", "%0d"];
+        let in_form = context == Context::FormPart;
+        let is_bare = in_form && escapes.iter().any(|escape| name.to_ascii_lowercase().contains(escape));
         let quoted = name.replace('\\', "\\\\").replace('"', "\\\"");
+        let quoted = if in_form { quoted.replace('\n', "%0A").replace('\r', "%0D") } else { quoted };
         text += &if is_bare { format!("; name={name}") } else { format!("; name=\"{quoted}\"") };
     }
     if let Some(name) = &read.filename {

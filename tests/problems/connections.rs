@@ -1,6 +1,6 @@
 //! When a connection is kept and when it is closed, and what is refused before a request is handed on.
 
-use harness::{Rules, client};
+use harness::{RawConnection, Rules, client};
 use http::Request;
 
 use crate::support::{PLAIN, Stage, stored};
@@ -85,6 +85,34 @@ async fn one_connection_more_than_the_limit_is_closed() {
     let scrape = stage.scrape().await;
     assert!(scrape.contains("tidegate_rejected_requests_total{reason=\"connection-limit\"} 1\n"), "{scrape}");
     assert!(scrape.contains("tidegate_connections{listener=\"127.0.0.1:0\"} 1\n"), "{scrape}");
+}
+
+#[tokio::test]
+async fn one_connection_more_than_a_client_may_have_is_closed_and_others_are_not_concerned() {
+    let rules = Rules::default().settings("limits: { connections-per-client: 1 }");
+    let stage = Stage::with(rules, PLAIN, []).await;
+    let mut first = stage.open().await;
+    first.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("it is sent");
+    assert_eq!(first.answer().await.expect("an answer").status, 404);
+    let mut second = stage.open().await;
+    second.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("it is sent");
+    let answer = second.answer().await.expect("an answer, as the first bytes show that it is HTTP/1");
+    assert_eq!((answer.status, answer.problem().as_str()), (503, "overloaded"), "{answer:?}");
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.2:0".parse().expect("an address")).expect("all of 127.0.0.0/8 is this machine");
+    let mut other = RawConnection::over(socket.connect(stage.rig.address()).await.expect("the gateway listens"));
+    other.send("GET /x HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("it is sent");
+    assert_eq!(other.answer().await.expect("an answer").status, 404);
+    let scrape = stage.scrape().await;
+    let counted = "tidegate_rejected_requests_total{reason=\"client-connection-limit\"} 1\n";
+    assert!(scrape.contains(counted), "{scrape}");
+    drop(first);
+    crate::support::eventually("a place", async || {
+        let mut again = stage.open().await;
+        again.send("GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.ok()?;
+        (again.answer().await.ok()?.status == 404).then_some(())
+    })
+    .await;
 }
 
 /// No request was read, so there is no upload id. A listener that may speak HTTP/2 only closes, as the test above shows.

@@ -59,6 +59,8 @@ pub enum PreflightVerdict {
 pub enum Rejection {
     /// The process has as many connections as it may.
     ConnectionLimit,
+    /// The client has as many connections as it may.
+    ClientConnectionLimit,
     /// The budget could not pay for the connection's buffer.
     MemoryLimit,
     /// The TLS handshake failed or took too long.
@@ -169,8 +171,9 @@ impl PreflightVerdict {
 
 impl Rejection {
     /// All, in order of declaration.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ConnectionLimit,
+        Self::ClientConnectionLimit,
         Self::MemoryLimit,
         Self::TlsHandshake,
         Self::HeadTooSlow,
@@ -187,6 +190,7 @@ impl Rejection {
     pub const fn label(self) -> &'static str {
         match self {
             Self::ConnectionLimit => "connection-limit",
+            Self::ClientConnectionLimit => "client-connection-limit",
             Self::MemoryLimit => "memory-limit",
             Self::TlsHandshake => "tls-handshake",
             Self::HeadTooSlow => "head-too-slow",

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::buffers::ConnectionBuffers;
 use super::connection::{Accepted, Speaks, serve};
+use super::per_client::PerClient;
 use super::stack::Handler;
 use super::turn_away::Doorkeeper;
 use crate::budget::Budget;
@@ -44,6 +45,7 @@ pub(super) struct Listening {
     pub(super) killing: CancellationToken,
     pub(super) connections: TaskTracker,
     pub(super) free: Arc<Semaphore>,
+    pub(super) per_client: Arc<PerClient>,
     pub(super) doorkeeper: Doorkeeper,
 }
 
@@ -112,6 +114,9 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 fn take(stream: TcpStream, peer: SocketAddr, bound: &Bound, listening: &Arc<Listening>) {
     prepare(&stream);
     let tls = matches!(bound.speaks, Speaks::Tls(_));
+    let Some(of_client) = listening.per_client.take(peer.ip()) else {
+        return turn_away(stream, Rejection::ClientConnectionLimit, bound, listening);
+    };
     let place = Arc::clone(&listening.free).try_acquire_owned().ok();
     let Some(place) = place else { return turn_away(stream, Rejection::ConnectionLimit, bound, listening) };
     let buffers = ConnectionBuffers::take(&listening.budget, tls);
@@ -120,7 +125,7 @@ fn take(stream: TcpStream, peer: SocketAddr, bound: &Bound, listening: &Arc<List
     let serving = serve(Accepted { stream, peer, buffers }, bound.index, bound.speaks.clone(), Arc::clone(listening));
     listening.connections.spawn(async move {
         serving.await;
-        drop(open);
+        drop((open, of_client));
     });
 }
 

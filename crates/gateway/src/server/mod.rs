@@ -9,6 +9,7 @@ mod connection;
 mod drain;
 mod gate;
 pub(crate) mod listener;
+mod per_client;
 mod preface;
 mod read_pace;
 mod stack;
@@ -46,6 +47,7 @@ use crate::uploads::UploadTable;
 use crate::upstream::{Resolve, Upstreams, UpstreamsError};
 use connection::Speaks;
 use listener::{Bound, Listening};
+use per_client::PerClient;
 use turn_away::Doorkeeper;
 
 /// A running gateway.
@@ -198,6 +200,7 @@ fn listening(app: &App, handler: Handler) -> Listening {
         handler,
         timeouts: app.config.timeouts.clone(),
         budget: Arc::clone(&app.budget),
+        per_client: PerClient::new(&app.config),
         promises: Budget::new(app.config.limits.memory),
         metrics: Arc::clone(&app.metrics),
         draining: app.draining.clone(),

@@ -32,6 +32,7 @@ pub(crate) fn config() -> Config {
         limits: Limits {
             memory: 64 << 20,
             connections: 100,
+            connections_per_client: None,
             uploads: 100,
             head_size: 32 << 10,
             head_fields: 64,

@@ -163,6 +163,9 @@ fn limits(fields: Fields<'_>, problems: &mut Problems) -> Option<Limits> {
     Some(Limits {
         memory,
         connections: count("connections")?,
+        connections_per_client: fields
+            .read_optional("connections-per-client", |text| integer(text, 1, 1_000_000))?
+            .and_then(|number| usize::try_from(number).ok()),
         uploads: count("uploads")?,
         head_size: usize::try_from(head_size).ok()?,
         head_fields: count("head-fields")?,

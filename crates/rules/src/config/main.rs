@@ -69,6 +69,8 @@ pub struct Limits {
     pub memory: u64,
     /// Open client connections.
     pub connections: usize,
+    /// Open connections of one client, if they are limited: an address, or a network of IPv6.
+    pub connections_per_client: Option<usize>,
     /// Uploads at once.
     pub uploads: usize,
     /// Bytes of a request head.

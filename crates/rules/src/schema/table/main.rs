@@ -107,6 +107,12 @@ pub(crate) static LIMITS: Object = object(
             Shape::Leaf(Leaf::Int(1, 1_000_000)),
             "Open client connections. Beyond it: 503 and close.",
         ),
+        optional(
+            "connections-per-client",
+            Shape::Leaf(Leaf::Int(1, 1_000_000)),
+            "Open connections of one client: an IP address, of IPv6 the first 64 bits. Beyond it: 503 and close. Proxies that `fair-use` \
+             names are not counted. Without it nobody is limited, as all clients behind one balancer have its address.",
+        ),
         default("uploads", "4096", Shape::Leaf(Leaf::Int(1, 1_000_000)), "Uploads at once. Beyond it: 503."),
         default("head-size", "32KiB", SIZE, "Bytes of a request's head, from `1KiB` to `1MiB`. Beyond it: 431."),
         default("head-fields", "64", Shape::Leaf(Leaf::Int(8, 1_000)), "Header fields of a request. Beyond it: 431."),
