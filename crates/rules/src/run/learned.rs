@@ -10,7 +10,7 @@ use minijinja::value::ValueKind;
 use percent_encoding::percent_decode_str;
 use regex::Regex;
 
-use crate::shown::{cleaned, forms};
+use crate::withheld::Withheld;
 
 /// Shorter values are words, and a text without its words says nothing.
 const MIN_LEN: usize = 8;
@@ -28,7 +28,24 @@ static SECRET_NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)signature|secret|token|credential|policy|passw|api[_-]?key|authorization|session").ok()
 });
 
-/// What must not be repeated.
+/// What must not be repeated: the operator's secrets and the upload's.
+#[derive(Debug, Default)]
+pub(super) struct KnownSecrets {
+    all: Withheld,
+}
+
+impl KnownSecrets {
+    pub(super) fn new(own: Withheld, learned: &LearnedSecrets) -> Self {
+        Self { all: own.and(learned.withheld()) }
+    }
+
+    /// The text without them; nothing else may have looked at it or cut it before.
+    pub(super) fn mask(&self, text: &str) -> String {
+        self.all.mask(text)
+    }
+}
+
+/// What upstreams handed out for this upload.
 #[derive(Debug, Default)]
 pub(super) struct LearnedSecrets {
     values: Vec<String>,
@@ -39,17 +56,13 @@ impl LearnedSecrets {
     /// Remembers what a document says: members whose name speaks of a secret, and the query values of URLs.
     pub(super) fn read(&mut self, document: &Value) {
         self.walk(document, 0);
-        self.values.sort_unstable_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        self.values.sort_unstable();
         self.values.dedup();
     }
 
-    /// The text without them. It is cleaned first: invisible characters within a value would hide it from the search and not
-    /// from people.
-    pub(super) fn mask(&self, text: &str) -> String {
-        let found = |text: String, secret: String| {
-            if text.contains(&secret) { text.replace(&secret, "***") } else { text }
-        };
-        self.values.iter().flat_map(|value| forms(value)).fold(cleaned(text), found)
+    /// How to find them.
+    fn withheld(&self) -> Withheld {
+        Withheld::new(self.values.iter().map(String::as_str))
     }
 
     fn walk(&mut self, value: &Value, depth: usize) {
@@ -117,6 +130,6 @@ mod tests {
         let mut learned = LearnedSecrets::default();
         learned.read(&document);
         let text = "got short1/enough or short1%2Fenough, 0a1b2c3d4e, t0k3n-value and harmless-words";
-        assert_eq!(learned.mask(text), "got *** or ***, ***, *** and harmless-words");
+        assert_eq!(learned.withheld().mask(text), "got *** or ***, ***, *** and harmless-words");
     }
 }
