@@ -35,6 +35,9 @@ const SENTENCES: [&str; 8] = [
     "com.example#KEY:http://h.example/KEY",
 ];
 
+/// A rule that shows a part of a text alone.
+const CUTTING: &str = "\"${ (json.cut | split('-'))[2] }\", \"${ json.cut | regex('(.{12})$') }\"";
+
 /// Characters in a row that would be enough of a secret to recognize it by.
 const TELLING: usize = 8;
 
@@ -44,7 +47,7 @@ fn rule(peer: &str) -> String {
         "
 route: files
 path: /files
-targets: {{ api: {{ url: '{peer}', auth: {{ bearer: {{ env: UP_0 }} }}, headers: {{ {} }} }} }}
+targets: {{ api: {{ url: '{peer}', auth: {{ bearer: {{ env: UP_0 }} }}, headers: {{ {} }}, errors: {{ detail: [ {CUTTING} ] }} }} }}
 steps:
   - {{ id: ask, request: GET /ask, target: api }}
   - {{ id: put, request: PUT /put, target: api, headers: {{ X-Signature: '${{ ask.json.signature }}' }}, body: file, expect: 2xx }}
@@ -98,6 +101,7 @@ fn replies(said: &str) -> Vec<Reply> {
         Reply::json(401, &json!({ "code": 7, "detail": said, "errors": { (said): [said] } })),
         Reply::json(422, &complaints),
         Reply::empty(400).with("x-amzn-errortype", said),
+        Reply::json(400, &json!({ "cut": said })),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! What an upstream says went wrong: found by the target's alternatives, then in the places that are usual, then sanitised.
 //!
-//! Known secrets are taken out first, of the whole text as it was found. The patterns after that are for credentials that nobody
+//! Known secrets are taken out first: of the answer before a rule looks into it, and of each text as it was found. The patterns after that are for credentials that nobody
 //! here knows; one that takes a part of a known secret away would hide the rest.
 
 use std::sync::LazyLock;
@@ -83,6 +83,7 @@ impl ErrorTexts {
     /// Looks an answer through; `facts` see it under the bare names.
     pub(super) fn extract(rules: &ErrorRules, facts: &Facts) -> Self {
         let secrets = facts.known_secrets();
+        let facts = &facts.masked(&secrets);
         let first =
             |own: &[Template], usual: &[Template]| own.iter().chain(usual).find_map(|template| scalar(template, facts));
         let code =

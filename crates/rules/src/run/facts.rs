@@ -112,6 +112,18 @@ impl Facts {
         KnownSecrets::new(own, &self.learned_secrets())
     }
 
+    /// The same facts with an answer that repeats none of these secrets, so that no expression of a rule can cut one in two.
+    pub(super) fn masked(&self, secrets: &KnownSecrets) -> Self {
+        let mut facts = self.clone();
+        let Some(current) = &self.current else { return facts };
+        let masked = AnswerFacts::new(secrets.mask_answer(current.answer()));
+        for (_, answer) in facts.answers.iter_mut().filter(|(_, answer)| Arc::ptr_eq(&answer.0, &current.0)) {
+            *answer = masked.clone();
+        }
+        facts.current = Some(masked);
+        facts
+    }
+
     fn learned_secrets(&self) -> LearnedSecrets {
         let mut learned = LearnedSecrets::default();
         let is_current =

@@ -3,6 +3,7 @@
 //! An upstream's error may repeat what it was sent. Such values are known from the answer that they came in, so they are taken
 //! out of later texts exactly, whether or not they look like a credential there.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use minijinja::Value;
@@ -10,7 +11,8 @@ use minijinja::value::ValueKind;
 use percent_encoding::percent_decode_str;
 use regex::Regex;
 
-use crate::withheld::Withheld;
+use super::Answer;
+use crate::withheld::{MAX_SEARCHED, Withheld};
 
 /// Shorter values are words, and a text without its words says nothing.
 const MIN_LEN: usize = 8;
@@ -39,9 +41,25 @@ impl KnownSecrets {
         Self { all: own.and(learned.withheld()) }
     }
 
-    /// The text without them; nothing else may have looked at it or cut it before.
+    /// The text without them.
     pub(super) fn mask(&self, text: &str) -> String {
         self.all.mask(text)
+    }
+
+    /// The answer without them. A body that is too long to be searched as a whole stays; its texts are searched one by one.
+    pub(super) fn mask_answer(&self, answer: &Answer) -> Answer {
+        let headers =
+            answer.headers.iter().map(|(name, value)| (name.clone(), self.mask_bytes(value).into())).collect();
+        Answer { status: answer.status, headers, body: self.mask_bytes(&answer.body).into_owned().into() }
+    }
+
+    fn mask_bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        if bytes.len() > MAX_SEARCHED {
+            return Cow::Borrowed(bytes);
+        }
+        let text = String::from_utf8_lossy(bytes);
+        let masked = self.mask(&text);
+        if masked == text { Cow::Borrowed(bytes) } else { Cow::Owned(masked.into_bytes()) }
     }
 }
 

@@ -17,11 +17,11 @@ use zeroize::Zeroizing;
 use view::{Layer, layers};
 
 /// Shorter values are not looked for, in bytes: they are words, and a text without its words says nothing.
-pub const MIN_WITHHELD_LEN: usize = 6;
+const MIN_WITHHELD_LEN: usize = 6;
 
 /// Bytes of a text that are searched. What is shown has some hundred characters; a page of HTML must not cost the memory of
 /// four layers of a megabyte.
-const MAX_SEARCHED: usize = 96 * 1024;
+pub(crate) const MAX_SEARCHED: usize = 96 * 1024;
 
 /// Bytes at the end of a text that was cut there: a value may begin in them, so they are not shown. A token of 10 KiB has room,
 /// each character written as `\uXXXX`.
