@@ -123,20 +123,12 @@ impl Needle {
         while let Some(start) = layer.text.get(from..).and_then(|rest| rest.find(self.text.as_str())) {
             let start = from.saturating_add(start);
             let end = start.saturating_add(self.text.len());
-            places.push(if self.is_base64 { whole_base64(&layer.text, start, end) } else { start..end });
+            places.push(if self.is_base64 { layer.whole_base64(start, end) } else { start..end });
             // A value that overlaps itself, as `abcabc` may, leaves no rest; the first characters are one byte each or more.
             from = (start.saturating_add(1)..).find(|at| layer.text.is_char_boundary(*at)).unwrap_or(end);
         }
         places
     }
-}
-
-/// The whole run of base64 around a place: its first and last characters hold bits of the value.
-fn whole_base64(text: &str, start: usize, end: usize) -> Range<usize> {
-    let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '=');
-    let before = text.get(..start).map_or(start, |before| before.trim_end_matches(is_base64).len());
-    let after = text.get(end..).unwrap_or_default();
-    before..text.len().saturating_sub(after.trim_start_matches(is_base64).len())
 }
 
 /// Every way in which a value is looked for: as it is, undone as far as the texts are, in hexadecimal, and in base64 of either

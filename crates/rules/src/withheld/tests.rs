@@ -48,6 +48,7 @@ fn a_value_is_found_in_base64_wherever_it_begins() {
                 let said = engine.encode(format!("{before}{VALUE}{after}"));
                 for said in [said.clone(), said.to_lowercase(), said.replace('=', "%3D")] {
                     assert_eq!(masked(&format!("bad key ({said})."), VALUE), "bad key (***).", "{said}");
+                    assert_eq!(masked(&format!("key {said} is bad"), VALUE), "key *** is bad", "{said}");
                 }
             }
         }
@@ -68,7 +69,7 @@ fn a_value_is_found_where_it_was_cut_and_where_it_overlaps() {
 
 #[test]
 fn values_that_look_like_escapes_are_found_as_well() {
-    for value in ["ab%41cd\\nef", "a&amp;b&lt;c", "x\\u0041yz", "100%25%25%25%", "t=\\\\\\\\=t"] {
+    for value in ["ab%41cd\\nef", "a&amp;b&lt;c", "x\\u0041yz", "100%25%25%25%", "t=\\\\\\\\=token", "++t0ken/++"] {
         let json = serde_json::Value::from(value).to_string();
         let percent = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
         for said in [value, json.trim_matches('"'), &percent] {
@@ -76,6 +77,19 @@ fn values_that_look_like_escapes_are_found_as_well() {
             assert_eq!(text, "bad (***)", "{said}");
         }
     }
+}
+
+#[test]
+fn a_document_that_repeats_a_value_stays_a_document() {
+    let text = format!(
+        r#"{{"error":"bad key "{VALUE}"","trace":"{VALUE}
+","code":7}}"#
+    );
+    assert_eq!(
+        masked(&text, VALUE),
+        r#"{"error":"bad key "***"","trace":"***
+","code":7}"#
+    );
 }
 
 #[test]

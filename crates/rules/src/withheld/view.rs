@@ -66,14 +66,45 @@ impl Layer {
         Some(self.places.get(found.start)?.0..self.places.get(last)?.1)
     }
 
+    /// The whole run of base64 around a place, as its first and last characters hold bits of the value. It ends at white space,
+    /// which is not in `text`: words that only stand beside it stay.
+    pub(super) fn whole_base64(&self, mut start: usize, mut end: usize) -> Range<usize> {
+        let bytes = self.text.as_bytes();
+        let is_base64 = |at: usize| {
+            bytes.get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'='))
+        };
+        let touches = |one: usize, next: usize| {
+            self.places.get(one).zip(self.places.get(next)).is_some_and(|(one, next)| one.1 >= next.0)
+        };
+        while let Some(before) = start.checked_sub(1).filter(|before| is_base64(*before) && touches(*before, start)) {
+            start = before;
+        }
+        while let Some(last) = end.checked_sub(1).filter(|last| is_base64(end) && touches(*last, end)) {
+            end = last.saturating_add(2);
+        }
+        start..end
+    }
+
     /// What makes no difference is left out: case, white space (a `+` is one in a query), controls, and the backslash of an
-    /// escape that stands for the character after it.
+    /// escape that stands for the character after it. A `+` belongs to both its neighbours, as a value may begin or end with it.
     fn of(units: &[Unit]) -> Self {
         let mut layer = Self { text: String::with_capacity(units.len()), places: Vec::with_capacity(units.len()) };
-        for unit in units.iter().filter(|unit| unit.byte > b' ' && !matches!(unit.byte, b'+' | b'\\' | 0x7f)) {
+        let mut plus: Option<(usize, usize)> = None;
+        for unit in units {
+            let pluses = plus.filter(|plus| plus.1 == unit.start);
+            if unit.byte == b'+' {
+                plus = Some((pluses.map_or(unit.start, |plus| plus.0), unit.end));
+                if let Some(before) = layer.places.last_mut().filter(|before| before.1 == unit.start) {
+                    before.1 = unit.end;
+                }
+            }
+            if unit.byte <= b' ' || matches!(unit.byte, b'+' | b'\\' | 0x7f) {
+                continue;
+            }
             let c = char::from(unit.byte.to_ascii_lowercase());
+            let start = pluses.map_or(unit.start, |plus| plus.0);
             layer.text.push(c);
-            layer.places.extend(std::iter::repeat_n((unit.start, unit.end), c.len_utf8()));
+            layer.places.extend(std::iter::repeat_n((start, unit.end), c.len_utf8()));
         }
         layer
     }
