@@ -70,7 +70,7 @@ fn spellings(secret: &str) -> Vec<String> {
         lower_hex(&percent.replace("%2F", "/")),
         percent.replace('%', "%25"),
         json.replace('/', "\\/"),
-        format!("\\u{:04x}{}", u32::from(secret.as_bytes()[0]), &json[1..]),
+        json.replacen(secret.split_at(1).0, &format!("\\u{:04x}", secret.as_bytes()[0]), 1),
         each(&|byte| format!("%{byte:02x}")),
         each(&|byte| format!("\\u{byte:04X}")),
         each(&|byte| format!("&#{byte};")),
@@ -89,7 +89,10 @@ fn spellings(secret: &str) -> Vec<String> {
 fn lower_hex(percent: &str) -> String {
     let mut parts = percent.split('%');
     let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |text, part| format!("{text}%{}{}", part[..2].to_lowercase(), &part[2..]))
+    parts.fold(first, |text, part| {
+        let (digits, rest) = part.split_at(2);
+        format!("{text}%{}{rest}", digits.to_lowercase())
+    })
 }
 
 /// As messages, codes, complaints and details; the last ones are also a part of the log's line.

@@ -37,6 +37,8 @@ const CUTS: [&str; 2] = ["…", "..."];
 #[derive(Default)]
 pub struct Withheld {
     values: Vec<Zeroizing<String>>,
+    /// In order, so that those which can begin at a place are found at once: an upstream decides how many there are, and how long
+    /// the text is.
     needles: Vec<Needle>,
 }
 
@@ -61,8 +63,7 @@ impl Withheld {
             withheld.values.push(Zeroizing::new(value.to_owned()));
             withheld.needles.extend(needles(value));
         }
-        withheld.needles.sort_unstable_by(|one, other| one.text.cmp(&other.text));
-        withheld.needles.dedup_by(|one, other| one.text == other.text && one.is_base64 == other.is_base64);
+        withheld.sort();
         withheld
     }
 
@@ -71,7 +72,13 @@ impl Withheld {
     pub fn and(mut self, mut others: Self) -> Self {
         self.values.append(&mut others.values);
         self.needles.append(&mut others.needles);
+        self.sort();
         self
+    }
+
+    fn sort(&mut self) {
+        self.needles.sort_by(|one, other| one.text.cmp(&other.text).then(one.is_base64.cmp(&other.is_base64)));
+        self.needles.dedup_by(|one, other| one.text == other.text && one.is_base64 == other.is_base64);
     }
 
     /// The text without them. A very long text is cut.
@@ -86,12 +93,26 @@ impl Withheld {
             found.extend(searched.match_indices(value.as_str()).map(|(start, all)| start..start + all.len()));
         }
         for layer in layers(searched) {
-            for needle in &self.needles {
-                found.extend(needle.find(&layer).iter().filter_map(|place| layer.source(place)));
-            }
+            found.extend(self.find(&layer));
         }
         found.extend(self.cut_off(searched));
         blacken(searched, shown_len, found)
+    }
+
+    /// Where the source of a layer spells a value, overlapping places too.
+    fn find(&self, layer: &Layer) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        for (start, beginning) in layer.text.as_bytes().windows(MIN_WITHHELD_LEN).enumerate() {
+            let first = self.needles.partition_point(|needle| needle.beginning() < beginning);
+            let candidates = self.needles.iter().skip(first).take_while(|needle| needle.beginning() == beginning);
+            let rest = layer.text.as_bytes().get(start..).unwrap_or_default();
+            for needle in candidates.filter(|needle| rest.starts_with(needle.text.as_bytes())) {
+                let end = start.saturating_add(needle.text.len());
+                let place = if needle.is_base64 { layer.whole_base64(start, end) } else { start..end };
+                found.extend(layer.source(&place));
+            }
+        }
+        found
     }
 
     /// A text that was cut may end in the beginning of a value.
@@ -116,18 +137,9 @@ impl fmt::Debug for Withheld {
 }
 
 impl Needle {
-    /// Every place of the needle in a layer, overlapping ones too.
-    fn find(&self, layer: &Layer) -> Vec<Range<usize>> {
-        let mut places = Vec::new();
-        let mut from = 0;
-        while let Some(start) = layer.text.get(from..).and_then(|rest| rest.find(self.text.as_str())) {
-            let start = from.saturating_add(start);
-            let end = start.saturating_add(self.text.len());
-            places.push(if self.is_base64 { layer.whole_base64(start, end) } else { start..end });
-            // A value that overlaps itself, as `abcabc` may, leaves no rest; the first characters are one byte each or more.
-            from = (start.saturating_add(1)..).find(|at| layer.text.is_char_boundary(*at)).unwrap_or(end);
-        }
-        places
+    /// The first bytes; no needle is shorter.
+    fn beginning(&self) -> &[u8] {
+        self.text.as_bytes().get(..MIN_WITHHELD_LEN).unwrap_or_default()
     }
 }
 
