@@ -27,6 +27,10 @@ pub(crate) const MAX_SEARCHED: usize = 96 * 1024;
 /// each character written as `\uXXXX`.
 const MAX_SPELLED: usize = 64 * 1024;
 
+/// Bytes that are compared for one layer. Texts that repeat a value a thousand times need some ten thousand; an upstream that hands out
+/// `aaaa…` a hundred times and then complains about it gets a text that says nothing.
+const MAX_COMPARED: usize = 4 * 1024 * 1024;
+
 /// What stands in the place of a value.
 const BLACK: &str = "***";
 
@@ -92,41 +96,45 @@ impl Withheld {
         for value in &self.values {
             found.extend(searched.match_indices(value.as_str()).map(|(start, all)| start..start + all.len()));
         }
-        for layer in layers(searched) {
-            found.extend(self.find(&layer));
+        let kept = CUTS.iter().find_map(|cut| searched.strip_suffix(cut));
+        for layer in layers(kept.unwrap_or(searched)) {
+            match self.find(&layer, kept.is_some()) {
+                Some(places) => found.extend(places.iter().filter_map(|place| layer.source(place))),
+                None => return BLACK.to_owned(),
+            }
         }
-        found.extend(self.cut_off(searched));
         blacken(searched, shown_len, found)
     }
 
-    /// Where the source of a layer spells a value, overlapping places too.
-    fn find(&self, layer: &Layer) -> Vec<Range<usize>> {
-        let mut found = Vec::new();
+    /// Where a layer spells a value, overlapping places too; a text that was cut may end in the beginning of one. None: the text
+    /// nearly repeats so many values that it would cost too much to tell.
+    fn find(&self, layer: &Layer, was_cut: bool) -> Option<Vec<Range<usize>>> {
+        let mut found: Vec<Range<usize>> = Vec::new();
+        let (mut run_end, mut compared) = (0, 0_usize);
         for (start, beginning) in layer.text.as_bytes().windows(MIN_WITHHELD_LEN).enumerate() {
             let first = self.needles.partition_point(|needle| needle.beginning() < beginning);
             let candidates = self.needles.iter().skip(first).take_while(|needle| needle.beginning() == beginning);
             let rest = layer.text.as_bytes().get(start..).unwrap_or_default();
-            for needle in candidates.filter(|needle| rest.starts_with(needle.text.as_bytes())) {
-                let end = start.saturating_add(needle.text.len());
-                let place = if needle.is_base64 { layer.whole_base64(start, end) } else { start..end };
-                found.extend(layer.source(&place));
+            for needle in candidates {
+                let text = needle.text.as_bytes();
+                compared = compared.saturating_add(text.len().min(rest.len()));
+                if compared > MAX_COMPARED {
+                    return None;
+                }
+                if !(rest.starts_with(text) || (was_cut && text.starts_with(rest))) {
+                    continue;
+                }
+                let end = start.saturating_add(text.len().min(rest.len()));
+                if !needle.is_base64 {
+                    found.push(start..end);
+                } else if end > run_end {
+                    let run = layer.whole_base64(start, end);
+                    run_end = run.end;
+                    found.push(run);
+                }
             }
         }
-        found
-    }
-
-    /// A text that was cut may end in the beginning of a value.
-    fn cut_off(&self, text: &str) -> Option<Range<usize>> {
-        let kept = CUTS.iter().find_map(|cut| text.strip_suffix(cut))?;
-        let ends = |layer: &Layer, needle: &Needle| {
-            let lengths = (MIN_WITHHELD_LEN..needle.text.len()).rev();
-            let mut beginnings = lengths.filter_map(|len| needle.text.get(..len));
-            let found = beginnings.find(|beginning| layer.text.ends_with(beginning))?;
-            layer.source(&(layer.text.len().saturating_sub(found.len())..layer.text.len()))
-        };
-        let layers = layers(kept);
-        let found = layers.iter().flat_map(|layer| self.needles.iter().filter_map(move |needle| ends(layer, needle)));
-        found.min_by_key(|place| place.start)
+        Some(found)
     }
 }
 

@@ -102,6 +102,14 @@ fn a_very_long_text_is_cut_before_a_value_can_be() {
 }
 
 #[test]
+fn a_text_that_would_cost_too_much_to_search_is_not_shown() {
+    let values: Vec<String> = (0..100).map(|number| format!("{}{number}", "a".repeat(1000 + number))).collect();
+    let withheld = Withheld::new(values.iter().map(String::as_str));
+    assert_eq!(withheld.mask(&format!("bad: {}", "a".repeat(50_000))), "***");
+    assert_eq!(withheld.mask(&format!("bad: {}", "b".repeat(50_000))).len(), 50_005);
+}
+
+#[test]
 fn prints_nothing_of_a_value() {
     assert_eq!(format!("{:?}", Withheld::new([VALUE])), "***");
 }
