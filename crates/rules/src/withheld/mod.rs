@@ -1,7 +1,7 @@
 //! Values that no text may repeat, taken out of texts that others wrote.
 //!
-//! An upstream that says "invalid key 5f3c…" tells the caller the key, whatever it looks like. What was sent, or handed out, as a
-//! credential is known exactly, so it is looked for exactly, however it is spelled: see [`view`]. This comes before everything
+//! An upstream that says "invalid key 5f3c…" tells the caller the key, whatever it looks like. What was sent, or handed out, as
+//! a credential is known exactly, so it is looked for exactly, however it is spelled: see [`view`]. This comes before everything
 //! else that happens to a text. A pattern or a cut that takes a part of a value away would hide the rest from the search, and
 //! the rest would leave.
 
@@ -27,8 +27,8 @@ pub(crate) const MAX_SEARCHED: usize = 96 * 1024;
 /// each character written as `\uXXXX`.
 const MAX_SPELLED: usize = 64 * 1024;
 
-/// Bytes that are compared for one layer. Texts that repeat a value a thousand times need some ten thousand; an upstream that hands out
-/// `aaaa…` a hundred times and then complains about it gets a text that says nothing.
+/// Bytes that are compared for one layer. Texts that repeat a value a thousand times need some ten thousand; an upstream that
+/// hands out `aaaa…` a hundred times and then complains about it gets a text that says nothing.
 const MAX_COMPARED: usize = 4 * 1024 * 1024;
 
 /// What stands in the place of a value.

@@ -1,7 +1,8 @@
-//! A text as its reader could undo it: percent-encoding and the escapes of JSON and HTML, layer by layer, each byte with its place.
+//! A text as its reader could undo it: percent-encoding and the escapes of JSON and HTML, layer by layer, each byte with its
+//! place.
 //!
-//! Secrets are compared on this view. So no list of spellings has to be complete: case, needless escapes, escapes of escapes, torn
-//! lines and invisible characters all lead to the same bytes.
+//! Secrets are compared on this view. So no list of spellings has to be complete: case, needless escapes, escapes of escapes,
+//! torn lines and invisible characters all lead to the same bytes.
 
 use std::ops::Range;
 
