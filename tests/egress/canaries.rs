@@ -96,13 +96,13 @@ result: { id: '${ ticket.json.id }' }
 const STEPS: [&str; 7] = ["/login", "/meter", "/sign", "/look", "/ticket", "/store", "/complete"];
 
 /// Ends with the test.
-struct Listening {
+pub(crate) struct Listening {
     _first: tracing::subscriber::DefaultGuard,
     _second: tracing::Dispatch,
 }
 
 /// Everything that the gateway and its libraries log on this thread, with what `filter` adds.
-fn listen(filter: &str) -> (Lines, Listening) {
+pub(crate) fn listen(filter: &str) -> (Lines, Listening) {
     let lines = Lines::default();
     let subscriber =
         tracing_subscriber::fmt().json().with_env_filter(format!("trace{filter}")).with_writer(lines.clone()).finish();

@@ -8,5 +8,6 @@ mod canaries;
 mod forms;
 mod network;
 mod rebinding;
+mod repeated;
 mod spellings;
 mod table;

@@ -148,7 +148,7 @@ async fn stages(arrival: Arrival, body: &mut BodyReader, around: &Surroundings) 
 
     let verify = Verification::of(&plan);
     let facts = FileFacts::of(&plan);
-    let run = Run::begin(&plan, random_seed()?);
+    let run = Run::begin(&plan, random_seed()?).withholding(around.app.upstreams.own_secrets());
     let begun = Begun::new(around, run);
     let transferred = match prepare_and_transfer(begun, &mut file, &verify, around).await {
         Ok(transferred) => transferred,

@@ -23,3 +23,4 @@ pub mod shown;
 pub mod source;
 pub mod url;
 mod when;
+pub mod withheld;

@@ -1,11 +1,5 @@
 //! Texts of others that people are about to read: nothing in them may move the cursor, break a line or turn words around.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-
-use crate::expr::COMPONENT;
-
 /// Longest text that is shown. What people are told in sentences is far shorter; a name that an upstream made up may not be.
 const MAX_CHARS: usize = 2000;
 
@@ -16,27 +10,6 @@ pub fn cleaned(text: &str) -> String {
     shown.take(MAX_CHARS).collect()
 }
 
-/// The forms in which texts repeat a value: as it is, escaped for JSON, percent-encoded as in a query (RFC 3986 section 2.3)
-/// or wholly, and in base64 of either alphabet, padded or not.
-#[must_use]
-pub fn forms(value: &str) -> Vec<String> {
-    let mut forms = vec![
-        value.to_owned(),
-        serde_json::Value::from(value).to_string().trim_matches('"').to_owned(),
-        utf8_percent_encode(value, COMPONENT).to_string(),
-        utf8_percent_encode(value, NON_ALPHANUMERIC).to_string(),
-        utf8_percent_encode(value, COMPONENT).to_string().to_ascii_lowercase(),
-        STANDARD.encode(value),
-        STANDARD_NO_PAD.encode(value),
-        URL_SAFE.encode(value),
-        URL_SAFE_NO_PAD.encode(value),
-    ];
-    // Longest first: a form within another one leaves no rest.
-    forms.sort_unstable_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
-    forms.dedup();
-    forms
-}
-
 /// Controls of C0 and C1, and the two separators that some viewers break lines at.
 fn breaks_line(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
@@ -45,7 +18,7 @@ fn breaks_line(c: char) -> bool {
 /// Characters that change how others are read and show nothing themselves: bidirectional controls (UAX #9), joiners and zero
 /// widths, deprecated formatting, annotations, variation selectors and tags. They go without a trace, so that a word that was
 /// torn apart by them is looked at as the word that people see.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{ad}'

@@ -1,8 +1,8 @@
 //! A secret in a file, read again while it is used.
 //!
 //! The file is opened by its path each time, so a rename and Kubernetes' swap of a symbolic link are seen. A file that
-//! vanishes, becomes empty or cannot be read keeps its last value: a rotation that goes wrong must not stop uploads. That is
-//! logged once, and counted in a metric until the file can be read again.
+//! vanishes, cannot be read or holds what can be no secret keeps its last value: a rotation that goes wrong must not stop uploads.
+//! That is logged once, and counted in a metric until the file can be read again.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -32,6 +32,8 @@ pub(super) struct SecretFile(Mutex<Last>);
 #[derive(Debug, Default)]
 struct Last {
     value: Option<SecretValue>,
+    /// The value before: an upstream may still repeat it.
+    previous: Option<SecretValue>,
     looked_at: Option<Instant>,
     is_unreadable: bool,
 }
@@ -47,6 +49,11 @@ enum ReadError {
     NoFile,
     #[error("it is empty")]
     Empty,
+    #[error("it holds nothing but white space")]
+    Blank,
+    /// Such a value cannot be sent in a header: one secret a file, on one line.
+    #[error("it holds a line break, a NUL or another control character within its value; a secret is one line")]
+    Control,
     #[error("it is longer than {MAX_FILE_LEN} bytes")]
     TooLong,
     #[error("it is not UTF-8 text")]
@@ -62,6 +69,12 @@ impl SecretFile {
             last.look(path, now);
         }
         last.value.clone()
+    }
+
+    /// The value, and the one before it.
+    pub(super) fn known_values(&self, path: &str, now: Instant) -> Vec<SecretValue> {
+        let current = self.value(path, now);
+        current.into_iter().chain(self.lock().previous.clone()).collect()
     }
 
     /// Whether the last look gave no value.
@@ -87,7 +100,10 @@ impl Last {
                 } else if self.value.as_ref() != Some(&value) {
                     tracing::info!(path, "a secret file changed; its new value is used");
                 }
-                (self.value, self.is_unreadable) = (Some(value), false);
+                if self.value.as_ref() != Some(&value) {
+                    self.previous = self.value.replace(value);
+                }
+                self.is_unreadable = false;
             }
             Err(error) => {
                 if !self.is_unreadable {
@@ -119,7 +135,21 @@ fn read(path: &str) -> Result<SecretValue, ReadError> {
         return Err(ReadError::TooLong);
     }
     let line = text.strip_suffix('\n').unwrap_or(&text);
-    SecretValue::new(line.strip_suffix('\r').unwrap_or(line)).ok_or(ReadError::Empty)
+    value_of(line.strip_suffix('\r').unwrap_or(line))
+}
+
+/// A mistake in a file is told from a value here, and not by the upstream to which it would be sent.
+fn value_of(text: &str) -> Result<SecretValue, ReadError> {
+    let value = SecretValue::new(text).ok_or(ReadError::Empty)?;
+    // Asked first: a file of line breaks alone is blank, and not two lines.
+    if text.trim().is_empty() {
+        return Err(ReadError::Blank);
+    }
+    // RFC 9110, 5.5: a field value may hold a tab, and no other control character of ASCII.
+    if text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
+        return Err(ReadError::Control);
+    }
+    Ok(value)
 }
 
 #[cfg(unix)]

@@ -97,6 +97,14 @@ impl Secrets {
         }
     }
 
+    /// The value of a secret, and the one that it had before.
+    fn known_values(&self, secret: &SecretRef, now: Instant) -> Vec<SecretValue> {
+        match secret {
+            SecretRef::Env(name) => self.variables.get(name).cloned().into_iter().collect(),
+            SecretRef::File(path) => self.files.get(path).map_or_else(Vec::new, |file| file.known_values(path, now)),
+        }
+    }
+
     fn load(&mut self, secret: &SecretRef, env: &dyn Fn(&str) -> Option<String>) {
         match secret {
             SecretRef::Env(name) => {

@@ -38,6 +38,7 @@ use rules::config::{Config, JwksSource, ProviderKind, Target};
 use rules::failure::Failure;
 use rules::run::{Answer, NoAnswer, StepRequest};
 use rules::url::Origin;
+use rules::withheld::KnowsSecrets;
 use tokio_rustls::TlsConnector;
 use tower::{Service as _, ServiceExt as _};
 
@@ -202,6 +203,11 @@ impl Upstreams {
     pub(crate) fn without_secrets(&self, mut failure: Failure) -> Failure {
         self.secrets.mask_failure(&mut failure);
         failure
+    }
+
+    /// Who knows what upstreams were sent.
+    pub(crate) fn own_secrets(&self) -> Arc<dyn KnowsSecrets> {
+        Arc::<Secrets>::clone(&self.secrets)
     }
 
     /// How long an answer may take.

@@ -1,4 +1,7 @@
 //! What an upstream says went wrong: found by the target's alternatives, then in the places that are usual, then sanitised.
+//!
+//! Known secrets are taken out first: of the answer before a rule looks into it, and of each text as it was found. The patterns after that are for credentials that nobody
+//! here knows; one that takes a part of a known secret away would hide the rest.
 
 use std::sync::LazyLock;
 
@@ -7,7 +10,7 @@ use minijinja::value::ValueKind;
 use regex::Regex;
 
 use super::Facts;
-use super::learned::LearnedSecrets;
+use super::learned::KnownSecrets;
 use crate::config::ErrorRules;
 use crate::expr::{Template, to_text};
 use crate::failure::Violation;
@@ -79,15 +82,17 @@ static USUAL: LazyLock<Usual> = LazyLock::new(|| {
 impl ErrorTexts {
     /// Looks an answer through; `facts` see it under the bare names.
     pub(super) fn extract(rules: &ErrorRules, facts: &Facts) -> Self {
-        let learned = facts.learned_secrets();
-        let shown = |text: &str, max_chars| sanitised(&learned.mask(text), max_chars);
+        let secrets = facts.known_secrets();
+        let facts = &facts.masked(&secrets);
         let first =
             |own: &[Template], usual: &[Template]| own.iter().chain(usual).find_map(|template| scalar(template, facts));
-        let code = first(&rules.code, &USUAL.codes).map(|code| shown(bare_code(&code), MAX_CODE_CHARS));
-        let message = first(&rules.detail, &USUAL.messages).map(|message| shown(&message, MAX_MESSAGE_CHARS));
+        let code =
+            first(&rules.code, &USUAL.codes).map(|code| sanitised(bare_code(&secrets.mask(&code)), MAX_CODE_CHARS));
+        let message =
+            first(&rules.detail, &USUAL.messages).map(|message| sanitised(&secrets.mask(&message), MAX_MESSAGE_CHARS));
         let lists = rules.violations.iter().chain(&USUAL.violations);
         let violations =
-            lists.filter_map(|template| template.eval(facts).ok().flatten()).map(|value| complaints(&value, &learned));
+            lists.filter_map(|template| template.eval(facts).ok().flatten()).map(|value| complaints(&value, &secrets));
         let violations = violations.into_iter().find(|list| !list.is_empty()).unwrap_or_default();
         let something = |text: String| Some(text).filter(|text| !text.is_empty());
         Self { code: code.and_then(something), message: message.and_then(something), violations }
@@ -115,12 +120,12 @@ fn bare_code(code: &str) -> &str {
 }
 
 /// A list of maps, or a map of texts or lists of texts.
-fn complaints(value: &Value, learned: &LearnedSecrets) -> Vec<Violation> {
+fn complaints(value: &Value, secrets: &KnownSecrets) -> Vec<Violation> {
     let mut found = Vec::new();
     match value.kind() {
         ValueKind::Seq => {
             for item in value.try_iter().into_iter().flatten().take(MAX_VIOLATIONS) {
-                found.extend(complaint(&item, learned));
+                found.extend(complaint(&item, secrets));
             }
         }
         ValueKind::Map => {
@@ -128,7 +133,7 @@ fn complaints(value: &Value, learned: &LearnedSecrets) -> Vec<Violation> {
                 let Ok(texts) = value.get_item(&key) else { continue };
                 let texts = if texts.kind() == ValueKind::Seq { texts } else { Value::from(vec![texts]) };
                 for text in texts.try_iter().into_iter().flatten().take(MAX_VIOLATIONS) {
-                    found.extend(violation(&to_text(&key).unwrap_or_default(), &text, learned));
+                    found.extend(violation(&to_text(&key).unwrap_or_default(), &text, secrets));
                 }
             }
         }
@@ -138,7 +143,7 @@ fn complaints(value: &Value, learned: &LearnedSecrets) -> Vec<Violation> {
     found
 }
 
-fn complaint(item: &Value, learned: &LearnedSecrets) -> Option<Violation> {
+fn complaint(item: &Value, secrets: &KnownSecrets) -> Option<Violation> {
     let member = |path: &[&str]| {
         let found = path.iter().try_fold(item.clone(), |value, name| value.get_attr(name).ok())?;
         to_text(&found).ok().filter(|text| !text.is_empty())
@@ -158,14 +163,14 @@ fn complaint(item: &Value, learned: &LearnedSecrets) -> Option<Violation> {
     // Without a field it is an error of the request: the message, and no violation.
     let field = fields.iter().find_map(|path| member(path))?;
     let message = messages.iter().find_map(|path| member(path))?;
-    violation(&field, &message.into(), learned)
+    violation(&field, &message.into(), secrets)
 }
 
-fn violation(field: &str, message: &Value, learned: &LearnedSecrets) -> Option<Violation> {
+fn violation(field: &str, message: &Value, secrets: &KnownSecrets) -> Option<Violation> {
     let message = to_text(message).ok().filter(|_| message.kind() == ValueKind::String)?;
     Some(Violation {
-        field: sanitised(&learned.mask(field), MAX_CODE_CHARS),
-        message: sanitised(&learned.mask(&message), MAX_MESSAGE_CHARS),
+        field: sanitised(&secrets.mask(field), MAX_CODE_CHARS),
+        message: sanitised(&secrets.mask(&message), MAX_MESSAGE_CHARS),
     })
 }
 

@@ -10,10 +10,11 @@ use wire::digest::{Algorithm, ClientDigests, Digests};
 use wire::name::FileName;
 
 use super::Answer;
-use super::learned::LearnedSecrets;
+use super::learned::{KnownSecrets, LearnedSecrets};
 use crate::config::Environment;
 use crate::expr::{Segment, parse_json};
 use crate::when;
+use crate::withheld::{KnowsSecrets, Withheld};
 
 /// Everything that expressions can see.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Facts {
     pub(crate) upload: Option<UploadFacts>,
     answers: Vec<(Arc<str>, AnswerFacts)>,
     current: Option<AnswerFacts>,
+    /// The operator's; no expression sees them.
+    own_secrets: Option<Arc<dyn KnowsSecrets>>,
 }
 
 /// What is known of the file.
@@ -73,6 +76,7 @@ impl Facts {
             upload: None,
             answers: Vec::new(),
             current: None,
+            own_secrets: None,
         }
     }
 
@@ -97,8 +101,30 @@ impl Facts {
         facts
     }
 
-    /// What earlier answers handed out and no later text may repeat.
-    pub(super) fn learned_secrets(&self) -> LearnedSecrets {
+    /// Says who knows the operator's own secrets.
+    pub(super) fn withhold(&mut self, own: Arc<dyn KnowsSecrets>) {
+        self.own_secrets = Some(own);
+    }
+
+    /// What no text of an upstream may repeat: the operator's secrets, and what earlier answers handed out.
+    pub(super) fn known_secrets(&self) -> KnownSecrets {
+        let own = self.own_secrets.as_ref().map_or_else(Withheld::default, |own| own.withheld());
+        KnownSecrets::new(own, &self.learned_secrets())
+    }
+
+    /// The same facts with an answer that repeats none of these secrets, so that no expression of a rule can cut one in two.
+    pub(super) fn masked(&self, secrets: &KnownSecrets) -> Self {
+        let mut facts = self.clone();
+        let Some(current) = &self.current else { return facts };
+        let masked = AnswerFacts::new(secrets.mask_answer(current.answer()));
+        for (_, answer) in facts.answers.iter_mut().filter(|(_, answer)| Arc::ptr_eq(&answer.0, &current.0)) {
+            *answer = masked.clone();
+        }
+        facts.current = Some(masked);
+        facts
+    }
+
+    fn learned_secrets(&self) -> LearnedSecrets {
         let mut learned = LearnedSecrets::default();
         let is_current =
             |answer: &AnswerFacts| self.current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.0, &answer.0));

@@ -3,6 +3,7 @@
 //! An upstream's error may repeat what it was sent. Such values are known from the answer that they came in, so they are taken
 //! out of later texts exactly, whether or not they look like a credential there.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use minijinja::Value;
@@ -10,7 +11,8 @@ use minijinja::value::ValueKind;
 use percent_encoding::percent_decode_str;
 use regex::Regex;
 
-use crate::shown::{cleaned, forms};
+use super::Answer;
+use crate::withheld::{MAX_SEARCHED, Withheld};
 
 /// Shorter values are words, and a text without its words says nothing.
 const MIN_LEN: usize = 8;
@@ -28,7 +30,40 @@ static SECRET_NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)signature|secret|token|credential|policy|passw|api[_-]?key|authorization|session").ok()
 });
 
-/// What must not be repeated.
+/// What must not be repeated: the operator's secrets and the upload's.
+#[derive(Debug, Default)]
+pub(super) struct KnownSecrets {
+    all: Withheld,
+}
+
+impl KnownSecrets {
+    pub(super) fn new(own: Withheld, learned: &LearnedSecrets) -> Self {
+        Self { all: own.and(learned.withheld()) }
+    }
+
+    /// The text without them.
+    pub(super) fn mask(&self, text: &str) -> String {
+        self.all.mask(text)
+    }
+
+    /// The answer without them. A body that is too long to be searched as a whole stays; its texts are searched one by one.
+    pub(super) fn mask_answer(&self, answer: &Answer) -> Answer {
+        let headers =
+            answer.headers.iter().map(|(name, value)| (name.clone(), self.mask_bytes(value).into())).collect();
+        Answer { status: answer.status, headers, body: self.mask_bytes(&answer.body).into_owned().into() }
+    }
+
+    fn mask_bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+        if bytes.len() > MAX_SEARCHED {
+            return Cow::Borrowed(bytes);
+        }
+        let text = String::from_utf8_lossy(bytes);
+        let masked = self.mask(&text);
+        if masked == text { Cow::Borrowed(bytes) } else { Cow::Owned(masked.into_bytes()) }
+    }
+}
+
+/// What upstreams handed out for this upload.
 #[derive(Debug, Default)]
 pub(super) struct LearnedSecrets {
     values: Vec<String>,
@@ -39,17 +74,13 @@ impl LearnedSecrets {
     /// Remembers what a document says: members whose name speaks of a secret, and the query values of URLs.
     pub(super) fn read(&mut self, document: &Value) {
         self.walk(document, 0);
-        self.values.sort_unstable_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        self.values.sort_unstable();
         self.values.dedup();
     }
 
-    /// The text without them. It is cleaned first: invisible characters within a value would hide it from the search and not
-    /// from people.
-    pub(super) fn mask(&self, text: &str) -> String {
-        let found = |text: String, secret: String| {
-            if text.contains(&secret) { text.replace(&secret, "***") } else { text }
-        };
-        self.values.iter().flat_map(|value| forms(value)).fold(cleaned(text), found)
+    /// How to find them.
+    fn withheld(&self) -> Withheld {
+        Withheld::new(self.values.iter().map(String::as_str))
     }
 
     fn walk(&mut self, value: &Value, depth: usize) {
@@ -117,6 +148,6 @@ mod tests {
         let mut learned = LearnedSecrets::default();
         learned.read(&document);
         let text = "got short1/enough or short1%2Fenough, 0a1b2c3d4e, t0k3n-value and harmless-words";
-        assert_eq!(learned.mask(text), "got *** or ***, ***, *** and harmless-words");
+        assert_eq!(learned.withheld().mask(text), "got *** or ***, ***, *** and harmless-words");
     }
 }

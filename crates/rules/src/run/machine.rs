@@ -18,6 +18,7 @@ use super::{
 use crate::config::{Route, Step};
 use crate::failure::{Committed, Failure, Problem};
 use crate::plan::TransferPlan;
+use crate::withheld::KnowsSecrets;
 
 /// An upload under way.
 #[derive(Debug)]
@@ -83,6 +84,13 @@ impl Run {
             refreshed: false,
             committed: Committed::No,
         }
+    }
+
+    /// Keeps the operator's secrets out of what the run says of upstreams' texts.
+    #[must_use]
+    pub fn withholding(mut self, own: Arc<dyn KnowsSecrets>) -> Self {
+        self.facts.withhold(own);
+        self
     }
 
     /// Says what to do. Calling it again without a report gives the same action.

@@ -68,20 +68,27 @@ impl Rotation {
 fn reads_a_file_without_its_line_break_and_again_when_it_changed() {
     let mut rotation = Rotation::of(b"one\r\n");
     assert_eq!(rotation.later().as_deref(), Some("one"));
-    fs::write(rotation.path(), "two\n\n").expect("written");
+    fs::write(rotation.path(), "two \n").expect("written");
     let soon = rotation.now + Duration::from_millis(500);
     let value = rotation.secrets.get_at(&rotation.secret, soon).expect("a value");
     assert_eq!(value.expose(), "one", "looked at once a second at most");
-    assert_eq!(rotation.later().as_deref(), Some("two\n"), "one line break is not part of it, a second one is");
+    assert_eq!(rotation.later().as_deref(), Some("two "), "the line break at its end is not part of it, a space is");
 }
 
 #[test]
 fn a_file_that_gives_no_value_keeps_the_last_one_is_counted_and_is_read_again() {
     let mut rotation = Rotation::of(b"one");
     assert_eq!(rotation.later().as_deref(), Some("one"));
-    let spoil: [&dyn Fn(&std::path::Path); 6] = [
+    let spoil: [&dyn Fn(&std::path::Path); 13] = [
         &|path| fs::write(path, "").expect("written"),
         &|path| fs::write(path, "\n").expect("written"),
+        &|path| fs::write(path, " \t \r\n").expect("written"),
+        &|path| fs::write(path, "\n\n").expect("written"),
+        &|path| fs::write(path, "\u{a0}\u{3000}").expect("written"),
+        &|path| fs::write(path, "two\nthree\n").expect("written"),
+        &|path| fs::write(path, "two\n\n").expect("written"),
+        &|path| fs::write(path, "two\0").expect("written"),
+        &|path| fs::write(path, "two\u{1b}[2J").expect("written"),
         &|path| fs::write(path, [0xff, 0xfe, b'a']).expect("written"),
         &|path| fs::write(path, "a".repeat(64 * 1024 + 1)).expect("written"),
         &|path| fs::remove_file(path).expect("removed"),
@@ -97,6 +104,32 @@ fn a_file_that_gives_no_value_keeps_the_last_one_is_counted_and_is_read_again() 
     fs::write(rotation.path(), "three").expect("written");
     assert_eq!(rotation.later().as_deref(), Some("three"));
     assert_eq!(rotation.secrets.unreadable_files(), 0);
+}
+
+#[test]
+fn a_file_that_can_be_no_secret_gives_no_value_at_the_start_and_says_why() {
+    for (content, why) in [(" \n", "nothing but white space"), ("hunter2\nhunter3\n", "a secret is one line")] {
+        let text = logged(|| {
+            let mut rotation = Rotation::of(content.as_bytes());
+            for _ in 0..3 {
+                assert_eq!(rotation.later(), None, "{content:?}");
+            }
+            assert_eq!(rotation.secrets.unreadable_files(), 1, "{content:?}");
+        });
+        assert_eq!(text.matches("cannot be read").count(), 1, "{text}");
+        assert!(text.contains(why) && !text.contains("hunter"), "{text}");
+    }
+}
+
+#[test]
+fn a_value_that_was_replaced_is_still_taken_out_of_texts() {
+    let mut rotation = Rotation::of(b"hunter2-one");
+    assert_eq!(rotation.later().as_deref(), Some("hunter2-one"));
+    fs::write(rotation.path(), "hunter2-two").expect("written");
+    assert_eq!(rotation.later().as_deref(), Some("hunter2-two"));
+    let mut failure = Failure::new(Problem::UpstreamRefused, "neither hunter2-one nor hunter2-two");
+    rotation.secrets.mask_failure(&mut failure);
+    assert_eq!(failure.detail, "neither *** nor ***");
 }
 
 #[cfg(unix)]
@@ -132,14 +165,21 @@ impl std::io::Write for Lines {
     }
 }
 
-#[test]
-fn says_once_that_a_file_cannot_be_read_and_once_that_it_can_again() {
+/// What is logged meanwhile.
+fn logged(during: impl FnOnce()) -> String {
     let lines = Lines::default();
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
     // With one subscriber alone, tracing lets whichever thread comes first decide for all whether a line is wanted.
     let _second = tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(std::io::sink).finish());
-    tracing::subscriber::with_default(subscriber, || {
+    tracing::subscriber::with_default(subscriber, during);
+    let bytes = lines.0.lock().expect("a lock").clone();
+    String::from_utf8(bytes).expect("text")
+}
+
+#[test]
+fn says_once_that_a_file_cannot_be_read_and_once_that_it_can_again() {
+    let text = logged(|| {
         let mut rotation = Rotation::of(b"hunter2-one");
         for _ in 0..3 {
             fs::remove_file(rotation.path()).expect("removed");
@@ -150,7 +190,6 @@ fn says_once_that_a_file_cannot_be_read_and_once_that_it_can_again() {
             assert!(rotation.later().is_some());
         }
     });
-    let text = String::from_utf8(lines.0.lock().expect("a lock").clone()).expect("text");
     assert_eq!(text.matches("cannot be read").count(), 3, "{text}");
     assert_eq!(text.matches("can be read again").count(), 3, "{text}");
     assert!(!text.contains("hunter2"), "{text}");
