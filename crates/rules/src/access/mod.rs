@@ -73,7 +73,7 @@ impl Client {
     /// As expressions see it.
     pub(crate) fn facts(&self) -> Value {
         let text = |value: &Option<Arc<str>>| value.as_deref().map_or(Value::UNDEFINED, Value::from);
-        let claims = Value::from_pairs(self.claims.iter().map(|(name, value)| (name.clone(), from_json(value))));
+        let claims = from_json(&without_nulls(&self.claims).into());
         let known = self.provider.is_some();
         Value::from_pairs([
             ("provider", text(&self.provider)),
@@ -91,6 +91,15 @@ impl Client {
         }
         value.is_some_and(|value| !value.is_null())
     }
+}
+
+/// A claim that is null says as little as one that is missing, and is treated as such: a `default(…)` takes its place.
+fn without_nulls(members: &Map<String, serde_json::Value>) -> Map<String, serde_json::Value> {
+    let kept = members.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| match value {
+        serde_json::Value::Object(inner) => (name.clone(), without_nulls(inner).into()),
+        value => (name.clone(), value.clone()),
+    });
+    kept.collect()
 }
 
 /// A node of JSON costs about as much as the pointer pair and tag that hold it, and its text.
@@ -123,7 +132,7 @@ pub fn judge(
     let mut facts = Facts::of_environment(Arc::clone(env));
     facts.path = Value::from_pairs(captures.iter().cloned());
     facts.client = client.facts();
-    match that.eval_bool(&facts) {
+    match that.holds(&facts) {
         Ok(true) => Ok(()),
         Ok(false) => Err(forbidden("these credentials do not allow this").with_cause("`access.that` does not hold")),
         Err(error) => Err(forbidden("these credentials do not allow this").with_cause(error.message)),
@@ -184,5 +193,7 @@ impl Grant {
     }
 }
 
+#[cfg(test)]
+mod condition_tests;
 #[cfg(test)]
 mod tests;

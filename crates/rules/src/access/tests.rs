@@ -45,7 +45,7 @@ fn tenant(name: &str) -> Vec<(String, String)> {
     vec![("tenant".to_owned(), name.to_owned())]
 }
 
-fn verdict(access: &str, claims: &serde_json::Value) -> Result<(), &'static str> {
+pub(super) fn verdict(access: &str, claims: &serde_json::Value) -> Result<(), &'static str> {
     let route = route(access);
     let rule = route.access.rule().expect("it demands something");
     judge(rule, &client(claims), &tenant("acme"), &route.env).map_err(|failure| failure.problem.name())

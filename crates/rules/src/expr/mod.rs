@@ -10,6 +10,7 @@ mod json;
 mod names;
 mod reference;
 mod scan;
+mod strict;
 mod text;
 
 use std::fmt;
@@ -27,6 +28,7 @@ pub(crate) use filters::COMPONENT;
 pub(crate) use json::{from_json, parse_json, to_json};
 pub(crate) use names::Segment;
 pub use reference::{FILTERS, FUNCTIONS, TESTS};
+pub use strict::Condition;
 pub(crate) use text::to_text;
 
 /// A scalar of a rule: text, or one expression, or text with expressions in it.
@@ -52,6 +54,8 @@ pub enum Piece {
 pub struct Expression {
     compiled: Arc<minijinja::Expression<'static, 'static>>,
     chains: Arc<[Chain]>,
+    /// Values that the strict form has in variables.
+    constants: Arc<[Value]>,
     source: Arc<str>,
 }
 
@@ -249,7 +253,34 @@ impl Expression {
         let compiled = engine::environment()
             .compile_expression_owned(with_variables(source, &chains))
             .map_err(|error| syntax_error(source, &error))?;
-        Ok(Self { compiled: Arc::new(compiled), chains: chains.into(), source: source.trim().into() })
+        Ok(Self {
+            compiled: Arc::new(compiled),
+            chains: chains.into(),
+            constants: Arc::default(),
+            source: source.trim().into(),
+        })
+    }
+
+    /// The same expression, where operators demand the kinds that they are made for and the result is true or false.
+    fn strict(&self) -> Result<Self, TemplateError> {
+        let unreadable = |error: minijinja::Error| syntax_error(&self.source, &error);
+        let expr = parse_expr(&self.source).map_err(unreadable)?;
+        let chains = names::chains(&self.source, &expr)?;
+        let (rewritten, constants) = strict::rewritten(&self.source, &expr, &chains);
+        // A place in what was written anew is none in the source.
+        let compiled =
+            engine::strict_environment().compile_expression_owned(rewritten).map_err(|error| TemplateError {
+                offset: 0,
+                len: self.source.len(),
+                message: format!("this cannot be a condition of access: {}", error.kind()),
+                hint: None,
+            })?;
+        Ok(Self {
+            compiled: Arc::new(compiled),
+            chains: chains.into(),
+            constants: constants.into(),
+            source: Arc::clone(&self.source),
+        })
     }
 
     /// The step whose answer this hangs on, if any.
@@ -300,7 +331,9 @@ impl Expression {
     /// An undefined result, or any failure of the expression.
     pub fn eval(&self, facts: &Facts) -> Result<Option<Value>, EvalError> {
         let values = self.chains.iter().enumerate().map(|(index, chain)| (variable(index), facts.lookup(&chain.path)));
-        let result = self.compiled.eval(Value::from_pairs(values));
+        let constants =
+            self.constants.iter().enumerate().map(|(index, value)| (strict::constant(index), value.clone()));
+        let result = self.compiled.eval(Value::from_pairs(values.chain(constants)));
         let value = result.map_err(|error| {
             let misfit = (error.kind() == ErrorKind::BadEscape)
                 .then(|| self.client_value().or_else(|| self.of_file()))
