@@ -74,6 +74,11 @@ impl ClientCertificate {
         }
     }
 
+    /// When it ends.
+    pub(super) fn ends(&self) -> Option<OffsetDateTime> {
+        OffsetDateTime::from_unix_timestamp(self.not_after).ok()
+    }
+
     /// `client.claims`.
     pub(super) fn claims(&self) -> Map<String, Value> {
         let claims = json!({

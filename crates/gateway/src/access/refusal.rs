@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use rules::access::{Client, Ticket};
+use rules::access::{Minter, Ticket};
 use rules::config::{AccessRule, ProviderKind};
 use rules::failure::{Failure, Problem};
 
 /// What somebody showed who was let in.
 #[derive(Debug)]
 pub(super) enum Shown {
-    /// Who they are.
-    Client(Client),
+    /// Who they are, and until when.
+    Client(Minter),
     /// A ticket that counts; where for is not judged yet.
     Ticket {
         /// The provider that signed it.
@@ -51,6 +51,8 @@ pub enum Reason {
     KeysUnavailable,
     /// A ticket for another route or path.
     OtherPlace,
+    /// A ticket whose minter is not known any more.
+    MinterGone,
     /// A ticket whose uses are spent.
     UsedUp,
     /// The route's condition does not hold.
@@ -76,6 +78,7 @@ impl Reason {
             Self::Subject => "subject",
             Self::KeysUnavailable => "keys-unavailable",
             Self::OtherPlace => "other-place",
+            Self::MinterGone => "minter-gone",
             Self::UsedUp => "used-up",
             Self::Forbidden => "forbidden",
         }

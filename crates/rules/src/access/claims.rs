@@ -60,6 +60,12 @@ pub fn check<'c>(claims: &'c Map<String, Value>, rule: &Jwt, now: OffsetDateTime
     Ok(subject)
 }
 
+/// When a token with these claims ends.
+#[must_use]
+pub fn end_of(claims: &Map<String, Value>) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(claims.get("exp").and_then(seconds)?).ok()
+}
+
 /// One audience or a list of them (RFC 7519, section 4.1.3).
 fn is_for(claim: Option<&Value>, audience: &[String]) -> bool {
     let named = |value: &Value| value.as_str().is_some_and(|name| audience.iter().any(|known| known == name));

@@ -8,7 +8,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use wire::name::FileName;
 
-use super::{Client, Ticket};
+use super::{Client, Ticket, forbidden};
 use crate::admission::{check_name, check_params};
 use crate::config::{PathSegment, Route, Tickets};
 use crate::expr::COMPONENT;
@@ -46,15 +46,24 @@ pub struct MintRequest {
     pub params: BTreeMap<String, Value>,
 }
 
+/// Who asks for a ticket.
+#[derive(Debug)]
+pub struct Minter {
+    /// Who.
+    pub client: Client,
+    /// When what it showed stops counting, if ever.
+    pub ends: Option<OffsetDateTime>,
+}
+
 /// Binds what was asked for. `id` must be unlike any other ticket's.
 ///
 /// # Errors
-/// `invalid-parameter` with every complaint about a member.
+/// `invalid-parameter` with every complaint about a member; `forbidden` where the minter's own credentials end now.
 pub fn mint(
     asked: &MintRequest,
     route: &Route,
     provider: &Tickets,
-    client: &Client,
+    minter: &Minter,
     id: String,
     now: OffsetDateTime,
 ) -> Result<Ticket, Failure> {
@@ -68,17 +77,25 @@ pub fn mint(
     let params = complaints.params(asked, route);
     complaints.into_result()?;
     let used = route.access.rule().map(|rule| rule.used_claims.as_slice()).unwrap_or_default();
+    let expires = now.unix_timestamp().saturating_add(i64::try_from(lifetime).unwrap_or(i64::MAX));
+    // Who is no longer let in must not have left a key under the mat.
+    let expires = minter.ends.map_or(expires, |ends| expires.min(ends.unix_timestamp()));
+    if expires <= now.unix_timestamp() {
+        return Err(forbidden("these credentials end now, and a ticket ends with them"));
+    }
+    let client = &minter.client;
     let claims = client.claims.iter().filter(|(name, _)| used.contains(name));
     Ok(Ticket {
         id,
         route: route.name.to_string(),
         captures,
-        expires: now.unix_timestamp().saturating_add(i64::try_from(lifetime).unwrap_or(i64::MAX)),
+        expires,
         uses,
         max_size: asked.max_size,
         types: asked.types.iter().map(|text| text.to_ascii_lowercase()).collect(),
         name: asked.name.clone(),
         params,
+        minter: client.provider.as_deref().unwrap_or_default().to_owned(),
         subject: client.subject.as_deref().map(ToOwned::to_owned),
         claims: claims.map(|(name, value)| (name.clone(), value.clone())).collect(),
     })

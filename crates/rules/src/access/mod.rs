@@ -19,8 +19,8 @@ use crate::expr::from_json;
 use crate::failure::{Failure, Problem};
 use crate::run::{Facts, too_large};
 
-pub use claims::{ClaimsError, check as check_claims};
-pub use mint::{MintRequest, mint, url_of};
+pub use claims::{ClaimsError, check as check_claims, end_of};
+pub use mint::{MintRequest, Minter, mint, url_of};
 pub use ticket::{MAX_TICKET_LEN, Ticket, TicketError, key_id, open, seal};
 
 /// Who a client is. Of a route that asks nobody, everything is empty.

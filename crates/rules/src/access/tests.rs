@@ -156,6 +156,7 @@ fn ticket() -> Ticket {
         types: vec!["image/*".to_owned()],
         name: Some("a.png".to_owned()),
         params: vec![("folder".to_owned(), "7".to_owned())],
+        minter: "teams".to_owned(),
         subject: Some("web".to_owned()),
         claims: client(&json!({ "tenant": "acme" })).claims,
     }
@@ -259,6 +260,10 @@ fn asked(body: serde_json::Value) -> MintRequest {
     serde_json::from_value(body).expect("the members are known")
 }
 
+fn minter(claims: &serde_json::Value) -> Minter {
+    Minter { client: client(claims), ends: None }
+}
+
 fn links(config: &Config) -> Arc<Provider> {
     Arc::clone(config.access.iter().find(|provider| &*provider.name == "links").expect("it is there"))
 }
@@ -267,7 +272,7 @@ fn links(config: &Config) -> Arc<Provider> {
 fn minting_binds_what_was_asked_for_and_the_claims_that_the_route_uses() {
     let config = config("{ any-of: links, that: '${ client.claims.tenant == path.tenant }' }", "");
     let ProviderKind::Tickets(provider) = &links(&config).kind else { panic!("tickets") };
-    let minter = client(&json!({ "tenant": "acme", "email": "private@example.com" }));
+    let minter = minter(&json!({ "tenant": "acme", "email": "private@example.com" }));
     let asked = asked(
         json!({ "route": "r", "path": { "tenant": "a b/c" }, "name": "é.png", "max_size": 10, "expires_in": 60 }),
     );
@@ -285,6 +290,33 @@ fn minting_binds_what_was_asked_for_and_the_claims_that_the_route_uses() {
 }
 
 #[test]
+fn a_ticket_ends_with_what_its_minter_showed() {
+    let config = config("links", "");
+    let ProviderKind::Tickets(provider) = &links(&config).kind else { panic!("tickets") };
+    let asked = asked(json!({ "route": "r", "path": { "tenant": "acme" }, "expires_in": 600 }));
+    let minted = |ends: Option<i64>| {
+        let ends = ends.map(|after| NOW + time::Duration::seconds(after));
+        let minter = Minter { ends, ..minter(&json!({})) };
+        let ticket = mint(&asked, &config.routes[0], provider, &minter, "id".to_owned(), NOW);
+        ticket
+            .map(|ticket| (ticket.expires - NOW.unix_timestamp(), ticket.minter))
+            .map_err(|failure| failure.problem.name())
+    };
+    let lives = |seconds| Ok((seconds, "teams".to_owned()));
+    for (ends, expected) in [
+        (None, lives(600)),
+        (Some(3600), lives(600)),
+        (Some(599), lives(599)),
+        (Some(1), lives(1)),
+        // A token counts a little longer than it says, for a clock that is off.
+        (Some(0), Err("forbidden")),
+        (Some(-20), Err("forbidden")),
+    ] {
+        assert_eq!(minted(ends), expected, "{ends:?}");
+    }
+}
+
+#[test]
 fn minting_complains_of_every_member_at_once() {
     let config =
         config("links", "params: { folder: { type: integer, default: 1 } }\nresult: { f: '${ params.folder }' }");
@@ -294,7 +326,7 @@ fn minting_complains_of_every_member_at_once() {
         "expires_in": 3601, "params": { "folder": "x", "unknown": 1, "deep": {} }
     }));
     let failure =
-        mint(&asked, &config.routes[0], provider, &client(&json!({})), "id".to_owned(), NOW).expect_err("refused");
+        mint(&asked, &config.routes[0], provider, &minter(&json!({})), "id".to_owned(), NOW).expect_err("refused");
     let fields: Vec<_> = failure.violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(failure.problem, Problem::InvalidParameter);
     assert_eq!(
