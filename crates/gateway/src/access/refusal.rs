@@ -113,7 +113,8 @@ impl Refusal {
             Reason::TooEarly => "these credentials are not valid yet".to_owned(),
             _ => "these credentials are not valid here".to_owned(),
         };
-        let challenge = Some(challenge(rule, self.reason != Reason::Missing));
+        let known = !matches!(self.reason, Reason::Missing | Reason::UnknownScheme);
+        let challenge = Some(challenge(rule, known));
         Failure { challenge, ..Failure::new(Problem::Unauthenticated, detail).with_cause(cause) }
     }
 }
@@ -138,12 +139,13 @@ fn ways(rule: &AccessRule) -> String {
 }
 
 /// `WWW-Authenticate` (RFC 9110, section 11.6.1): a challenge for each way. For bearers it is that of RFC 6750; the others have
-/// no registered scheme, and a challenge there must be.
-fn challenge(rule: &AccessRule, shown: bool) -> String {
+/// no registered scheme, and a challenge there must be. Whoever showed nothing, or a scheme that is not known here,
+/// hears of no token that would be wrong (RFC 6750, section 3).
+fn challenge(rule: &AccessRule, known: bool) -> String {
     let bearer = has(rule, |kind| matches!(kind, ProviderKind::ApiKeys(_) | ProviderKind::Jwt(_)));
     let tickets = has(rule, |kind| matches!(kind, ProviderKind::Tickets(_)));
     let certificates = has(rule, |kind| matches!(kind, ProviderKind::Mtls(_)));
-    let error = if shown { r#", error="invalid_token""# } else { "" };
+    let error = if known { r#", error="invalid_token""# } else { "" };
     let all = [
         bearer.then(|| format!(r#"Bearer realm="tidegate"{error}"#)),
         tickets.then(|| r#"Ticket realm="tidegate""#.to_owned()),
