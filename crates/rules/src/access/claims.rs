@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use crate::config::Jwt;
+use crate::shown::is_plain_name;
 
 /// Longest subject in bytes: it becomes a fact, a key of tables and a part of log lines.
 const MAX_SUBJECT: usize = 256;
@@ -54,7 +55,7 @@ pub fn check<'c>(claims: &'c Map<String, Value>, rule: &Jwt, now: OffsetDateTime
         return Err(ClaimsError::TooEarly);
     }
     let subject = claims.get(&rule.subject).and_then(Value::as_str).ok_or(ClaimsError::Subject)?;
-    if subject.is_empty() || subject.len() > MAX_SUBJECT || subject.chars().any(char::is_control) {
+    if subject.len() > MAX_SUBJECT || !is_plain_name(subject) {
         return Err(ClaimsError::Subject);
     }
     Ok(subject)
