@@ -130,7 +130,9 @@ pub(crate) async fn admit(
             (ticket.client(&provider), Some(grant), Some(ticket))
         }
     };
-    rules::access::judge(rule, &client, &matched.captures, &route.env).inspect_err(|_| {
+    let allowed = rules::access::judge(rule, &client, &matched.captures, &route.env);
+    let allowed = allowed.and_then(|()| rules::access::fits(route, &client, &matched.captures));
+    allowed.inspect_err(|_| {
         keeper.metrics.access_refused(if ticket.is_some() { "ticket" } else { "client" }, Reason::Forbidden);
     })?;
     let ticket = ticket.map(|ticket| {

@@ -179,7 +179,9 @@ async fn mint_for(
     let id = Uuid::new_v4().simple().to_string();
     let ticket = rules::access::mint(&asked, route, tickets, &minter, id, now)?;
     let rule = route.access.rule().ok_or_else(|| Failure::internal("a route without access takes tickets"))?;
-    rules::access::judge(rule, &minter.client, &ticket.captures, &route.env).inspect_err(|_| {
+    let allowed = rules::access::judge(rule, &minter.client, &ticket.captures, &route.env);
+    let allowed = allowed.and_then(|()| rules::access::fits(route, &minter.client, &ticket.captures));
+    allowed.inspect_err(|_| {
         keeper.metrics.access_refused("client", Reason::Forbidden);
     })?;
     let sealed = keys.seal(&ticket)?;
@@ -206,10 +208,8 @@ async fn read_request(app: &App, body: &mut BodyReader) -> Result<MintRequest, F
         }
         text.extend_from_slice(&chunk);
     }
-    serde_json::from_slice(&text).map_err(|error| {
-        let detail = format!("this is no request for a ticket: {error}");
-        Failure::new(Problem::MalformedRequest, detail)
-    })
+    MintRequest::parse(&text)
+        .map_err(|why| Failure::new(Problem::MalformedRequest, format!("this is no request for a ticket: {why}")))
 }
 
 /// The route, and the first of its providers of tickets that this client may mint for.

@@ -4,7 +4,9 @@
 //! attacker would try to have one credential count for what another may do, so each verdict names everything that it binds.
 
 mod claims;
+mod fit;
 mod mint;
+mod request;
 mod ticket;
 
 use std::sync::Arc;
@@ -17,10 +19,12 @@ use crate::admission::MediaType;
 use crate::config::{AccessRule, Environment, TypePattern};
 use crate::expr::from_json;
 use crate::failure::{Failure, Problem};
-use crate::run::{Facts, too_large};
+use crate::run::too_large;
 
 pub use claims::{ClaimsError, check as check_claims, end_of};
-pub use mint::{MintRequest, Minter, mint, url_of};
+pub use fit::fits;
+pub use mint::{Minter, mint, url_of};
+pub use request::MintRequest;
 pub use ticket::{MAX_TICKET_LEN, Ticket, TicketError, key_id, open, seal};
 
 /// Who a client is. Of a route that asks nobody, everything is empty.
@@ -129,9 +133,7 @@ pub fn judge(
         return Err(forbidden("these credentials lack what this route needs to know of a client").with_cause(cause));
     }
     let Some(that) = &rule.that else { return Ok(()) };
-    let mut facts = Facts::of_environment(Arc::clone(env));
-    facts.path = Value::from_pairs(captures.iter().cloned());
-    facts.client = client.facts();
+    let facts = client.known_with_head(captures, env);
     match that.holds(&facts) {
         Ok(true) => Ok(()),
         Ok(false) => Err(forbidden("these credentials do not allow this").with_cause("`access.that` does not hold")),
