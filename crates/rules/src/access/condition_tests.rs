@@ -46,6 +46,11 @@ fn an_order_is_one_of_numbers_or_one_of_texts() {
     only("-client.claims.level < -3", "level", &[json!(9)]);
     only("client.claims.level | int > 3", "level", &[json!(9), json!("9")]);
     only("client.claims.level > '3'", "level", &["9", "no", "high", "guest", "badmin"].map(Value::from));
+    for text in ["inf", "-inf", "nan", "1e999"] {
+        for condition in ["client.claims.level | float > 3", "not (client.claims.level | float < 3)"] {
+            assert!(!holds(condition, &json!({ "level": text })), "{condition} with {text}");
+        }
+    }
     only("[client.claims.level] | select('gt', 3) | list | length == 1", "level", &[json!(9)]);
 }
 
@@ -89,6 +94,9 @@ fn only_true_is_true() {
     only("false if client.claims.banned else true", "banned", &[json!(false)]);
     only("client.claims.admin is true", "admin", &[json!(true)]);
     only("(client.claims.admin)", "admin", &[json!(true)]);
+    only("client.claims.admin | bool", "admin", &[json!(true)]);
+    only("client.claims.banned is not true", "banned", &[json!(false)]);
+    only("client.claims.banned is false", "banned", &[json!(false)]);
     for constant in ["1", "'x'", "'true'", "[1]", "none", "omit", "{'a': 1}"] {
         assert!(!holds(constant, &json!({ "a": 1 })), "{constant}");
     }
@@ -147,6 +155,7 @@ fn what_is_honest_still_holds() {
         "client.claims.other is undefined and client.claims.tenant is string",
         "client.claims.level * 2 - 1 == 7 and client.claims.share < 1 and client.claims.level % 3 == 1",
         "client.claims.roles | length == 2 and client.claims.roles | sort | last == 'upload'",
+        "client.claims.roles[::2] == ['a'] and client.claims.roles[1:] == ['upload'] and client.claims.email[:1] == 'u'",
         "client.claims.roles | map('upper') | join(',') == 'A,UPLOAD'",
         "(client.claims.tenant ~ '-' ~ client.claims.level) == 'acme-4'",
         "client.claims.email | split('@') | last == 'example.com'",

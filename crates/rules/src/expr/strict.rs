@@ -156,8 +156,7 @@ impl Writer<'_> {
                 let value = self.expr(&slice.expr);
                 let mut bound = |bound: &Option<Expr<'_>>| bound.as_ref().map_or_else(String::new, |at| self.expr(at));
                 let (start, stop) = (bound(&slice.start), bound(&slice.stop));
-                let step = slice.step.is_some().then(|| format!(":{}", bound(&slice.step))).unwrap_or_default();
-                format!("({value}[{start}:{stop}{step}])")
+                format!("({value}[{start}:{stop}:{}])", bound(&slice.step))
             }
             Expr::Call(call) => format!("{}{}", self.expr(&call.expr), self.args(&call.args)),
             Expr::List(list) => format!("[{}]", self.all(&list.items)),
@@ -259,6 +258,8 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_test("gt", greater);
     environment.add_test("ge", at_least);
     environment.add_test("in", contained);
+    environment.add_test("true", boolean);
+    environment.add_test("false", |value: &Value| boolean(value).map(|value| !value));
     environment.add_test("startingwith", |value: &str, other: &str| value.starts_with(other));
     environment.add_test("endingwith", |value: &str, other: &str| value.ends_with(other));
     environment.add_test("lower", |value: &Value| text(value).map(|_| tests::is_lower(value)));
@@ -268,6 +269,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_test("divisibleby", |value: &Value, other: &Value| {
         number(value).and_then(|()| number(other)).map(|()| tests::is_divisibleby(value, other))
     });
+    environment.add_filter("bool", boolean);
     environment.add_filter("lower", |value: &str| value.to_lowercase());
     environment.add_filter("upper", |value: &str| value.to_uppercase());
     environment.add_filter("title", |value: &str| filters::title(value.into()));
@@ -290,6 +292,10 @@ fn kind(value: &Value) -> Result<ValueKind, Error> {
     match value.kind() {
         ValueKind::Undefined => Err(Error::from(ErrorKind::UndefinedError)),
         ValueKind::Iterable => Ok(ValueKind::Seq),
+        // `float` makes these of texts; they are larger than everything, or than nothing.
+        ValueKind::Number if f64::try_from(value.clone()).is_ok_and(|number| !number.is_finite()) => {
+            Err(failed("`number` expected, not an infinite one"))
+        }
         kind @ (ValueKind::Bool | ValueKind::Number | ValueKind::String | ValueKind::Seq | ValueKind::Map) => Ok(kind),
         _ => Err(failed("`null` and numbers beyond 64 bits cannot be compared")),
     }
