@@ -326,3 +326,20 @@ async fn a_claim_that_a_header_cannot_hold_is_the_clients_and_nothing_is_sent() 
     }
     assert_eq!(sender(&stage, &key.sign(&claims(&json!({ "tenant": null })))).await, "staff u1 none");
 }
+
+#[tokio::test]
+async fn an_odd_claim_of_a_late_step_is_found_before_the_first_is_sent() {
+    let key = SigningKey::new("k", Algorithm::ES256);
+    let issuer = issuer([set(&[&key])]).await;
+    let peer = ScriptedPeer::start([]).await.expect("the peer starts");
+    let late =
+        "  - id: late\n    request: POST /late\n    target: api\n    headers: { X-Late: \"${ client.claims.org }\" }\n";
+    let route = format!("{}{late}", crate::stage::route("staff", &peer).trim_start_matches('\n'));
+    let rules = harness::Rules::default().settings(&crate::stage::settings(&[&staff(&issuer, "ES256")]));
+    let stage = Stage { rig: rules.route(&route).start(), peer };
+    let odd = key.sign(&claims(&json!({ "org": ["a"] })));
+    assert_eq!(refused(&stage, &odd).await, verdict(403, "forbidden"));
+    stage.peer.push(Reply::json(201, &json!({})));
+    assert_eq!(sender(&stage, &key.sign(&claims(&json!({ "org": "a" })))).await, "staff u1 acme");
+    assert_eq!(stage.peer.requests().len(), 2);
+}
