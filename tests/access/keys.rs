@@ -62,8 +62,15 @@ async fn whoever_shows_nothing_or_something_wrong_is_told_one_and_the_same() {
         let told = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
         assert!(told.starts_with(detail), "{told}");
     }
-    let nothing = stage.put(TARGET, &[]).await;
-    assert_eq!(nothing.header("www-authenticate"), Some("Bearer realm=\"tidegate\""), "nothing was wrong with nothing");
+    for fields in [&[] as &[_], &[("authorization", "Basic d2ViOnNlY3JldA==")], &[("authorization", "Bearer")]] {
+        let answer = stage.put(TARGET, fields).await;
+        assert_eq!(answer.status, 401);
+        assert_eq!(
+            answer.header("www-authenticate"),
+            Some("Bearer realm=\"tidegate\""),
+            "no token was wrong: {fields:?}"
+        );
+    }
     assert_eq!(
         stage.refused(TARGET, &[("x-api-key", KEY), ("authorization", "Bearer x")]).await,
         verdict(400, "malformed-request")
@@ -75,14 +82,14 @@ async fn whoever_shows_nothing_or_something_wrong_is_told_one_and_the_same() {
         ("jwt", "not-taken", 1),
         ("ticket", "not-taken", 1),
         ("none", "missing", 2),
-        ("other", "unknown-scheme", 1),
+        ("other", "unknown-scheme", 3),
         ("api-key", "expired", 1),
     ] {
         let line = format!("tidegate_access_refused_total{{kind=\"{kind}\",reason=\"{reason}\"}} {count}\n");
         assert!(metrics.contains(&line), "{line}{metrics}");
     }
     assert!(
-        metrics.contains("tidegate_uploads_total{outcome=\"refused\",reason=\"unauthenticated\",route=\"files\"} 10\n"),
+        metrics.contains("tidegate_uploads_total{outcome=\"refused\",reason=\"unauthenticated\",route=\"files\"} 12\n"),
         "{metrics}"
     );
 }

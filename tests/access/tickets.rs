@@ -313,6 +313,9 @@ async fn minting_is_for_whom_the_provider_names_and_within_what_they_may_do() {
         (json!({ "route": "files", "path": { "tenant": "acme" }, "params": { "nope": 1 } }), 400, "invalid-parameter"),
         (json!({ "route": "files", "path": { "tenant": "acme" }, "max-size": 1 }), 400, "malformed-request"),
         (json!(["files"]), 400, "malformed-request"),
+        (json!(["files", { "tenant": "acme" }, null, [], null, null, null, {}]), 400, "malformed-request"),
+        (json!({ "route": "files", "path": { "tenant": ".." } }), 400, "invalid-parameter"),
+        (json!({ "route": "files", "path": { "tenant": "a\u{0}" } }), 400, "invalid-parameter"),
         (json!({ "route": "files", "path": { "tenant": "x".repeat(20_000) } }), 400, "malformed-request"),
         (json!({ "route": "files", "path": { "tenant": "acme" }, "name": "x".repeat(256) }), 400, "invalid-parameter"),
     ] {

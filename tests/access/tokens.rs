@@ -277,3 +277,69 @@ async fn two_issuers_at_one_route_are_told_apart() {
     assert_eq!(refused(&stage, &of_second(&one)).await, verdict(401, "unauthenticated"));
     assert_eq!(refused(&stage, &two.sign(&claims(&json!({})))).await, verdict(401, "unauthenticated"));
 }
+
+/// Regression: a text was larger than every number, a list was not the word `guest`, and whatever is not empty was true.
+#[tokio::test]
+async fn a_condition_lets_nobody_in_for_a_claim_of_another_kind() {
+    let key = SigningKey::new("k", Algorithm::ES256);
+    let issuer = issuer([set(&[&key])]).await;
+    let staff = staff(&issuer, "ES256");
+    let condition = "client.claims.level > 3 and client.claims.role != 'guest' and not client.claims.banned";
+    let stage = Stage::new(&format!("{{ any-of: staff, that: \"${{ {condition} }}\" }}"), &[&staff]).await;
+    let token = |change: &Value| {
+        let mut own = json!({ "level": 4, "role": "editor", "banned": false });
+        for (name, value) in change.as_object().into_iter().flatten() {
+            own[name] = value.clone();
+        }
+        key.sign(&claims(&own))
+    };
+    assert_eq!(sender(&stage, &token(&json!({}))).await, "staff u1 acme");
+    for change in [
+        json!({ "level": "2" }),
+        json!({ "level": "9" }),
+        json!({ "level": [9] }),
+        json!({ "level": { "a": 1 } }),
+        json!({ "level": null }),
+        json!({ "role": ["guest"] }),
+        json!({ "role": null }),
+        json!({ "role": 1 }),
+        json!({ "banned": null }),
+        json!({ "banned": "" }),
+        json!({ "banned": [] }),
+    ] {
+        assert_eq!(refused(&stage, &token(&change)).await, verdict(403, "forbidden"), "{change}");
+    }
+}
+
+#[tokio::test]
+async fn a_claim_that_a_header_cannot_hold_is_the_clients_and_nothing_is_sent() {
+    let key = SigningKey::new("k", Algorithm::ES256);
+    let issuer = issuer([set(&[&key])]).await;
+    let stage = Stage::new("staff", &[&staff(&issuer, "ES256")]).await;
+    for tenant in [json!(["acme"]), json!({ "a": 1 }), json!(" acme"), json!("acme\n")] {
+        let token = key.sign(&claims(&json!({ "tenant": tenant })));
+        assert_eq!(refused(&stage, &token).await, verdict(403, "forbidden"), "{tenant}");
+    }
+    for subject in [" u1", "u1 ", "u\u{200b}1", "\u{202e}1u"] {
+        let token = key.sign(&claims(&json!({ "sub": subject })));
+        assert_eq!(refused(&stage, &token).await, verdict(401, "unauthenticated"), "{subject:?}");
+    }
+    assert_eq!(sender(&stage, &key.sign(&claims(&json!({ "tenant": null })))).await, "staff u1 none");
+}
+
+#[tokio::test]
+async fn an_odd_claim_of_a_late_step_is_found_before_the_first_is_sent() {
+    let key = SigningKey::new("k", Algorithm::ES256);
+    let issuer = issuer([set(&[&key])]).await;
+    let peer = ScriptedPeer::start([]).await.expect("the peer starts");
+    let late =
+        "  - id: late\n    request: POST /late\n    target: api\n    headers: { X-Late: \"${ client.claims.org }\" }\n";
+    let route = format!("{}{late}", crate::stage::route("staff", &peer).trim_start_matches('\n'));
+    let rules = harness::Rules::default().settings(&crate::stage::settings(&[&staff(&issuer, "ES256")]));
+    let stage = Stage { rig: rules.route(&route).start(), peer };
+    let odd = key.sign(&claims(&json!({ "org": ["a"] })));
+    assert_eq!(refused(&stage, &odd).await, verdict(403, "forbidden"));
+    stage.peer.push(Reply::json(201, &json!({})));
+    assert_eq!(sender(&stage, &key.sign(&claims(&json!({ "org": "a" })))).await, "staff u1 acme");
+    assert_eq!(stage.peer.requests().len(), 2);
+}

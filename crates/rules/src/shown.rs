@@ -10,6 +10,13 @@ pub fn cleaned(text: &str) -> String {
     shown.take(MAX_CHARS).collect()
 }
 
+/// Whether a text can name somebody: on one line, without what people cannot see, and without white space at its ends. Otherwise
+/// two names that read the same would be two clients, or one name would be cut to another's where it is passed on.
+#[must_use]
+pub fn is_plain_name(text: &str) -> bool {
+    !text.is_empty() && text.trim() == text && !text.chars().any(|c| breaks_line(c) || is_invisible(c))
+}
+
 /// Controls of C0 and C1, and the two separators that some viewers break lines at.
 fn breaks_line(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
@@ -38,6 +45,29 @@ pub(crate) fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_shows_all_that_is_in_it() {
+        for name in ["alice", "größe 大小", "auth0|5f7c", "spiffe://example.com/a", "a@b.example", "e\u{301}"] {
+            assert!(is_plain_name(name), "{name:?}");
+        }
+        for name in [
+            "",
+            " alice",
+            "alice ",
+            "\u{a0}alice",
+            "a\tb",
+            "al\u{200b}ice",
+            "\u{202e}ecila",
+            "a\u{2066}b",
+            "a\u{2028}b",
+            "\u{feff}a",
+            "a\u{ad}b",
+            "a\u{e0041}",
+        ] {
+            assert!(!is_plain_name(name), "{name:?}");
+        }
+    }
 
     #[test]
     fn leaves_nothing_that_moves_the_cursor_or_turns_words_around() {

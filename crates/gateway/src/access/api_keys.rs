@@ -52,6 +52,15 @@ impl KeyRing {
     }
 }
 
+impl KeyRing {
+    /// Whether a holder has a key that counts now. A look at each key: only tickets ask, and there are few thousand keys.
+    pub(super) fn knows(&self, id: &str, now: OffsetDateTime) -> bool {
+        let counts =
+            |keys: &ByHash| keys.values().any(|key| *key.id == *id && key.not_after.is_none_or(|end| end > now));
+        counts(&self.written) || self.file.as_ref().is_some_and(|file| counts(&file.value(Instant::now())))
+    }
+}
+
 fn parse(path: &str, text: &str) -> Result<ByHash, String> {
     rules::check::key_file(path, text).map(by_hash).map_err(|report| report.to_string())
 }

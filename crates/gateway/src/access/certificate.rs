@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use rules::config::CertificateName;
+use rules::shown::is_plain_name;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
@@ -67,11 +68,14 @@ impl ClientCertificate {
         };
         // Two names of a kind would let whoever reads them choose.
         match names.as_slice() {
-            [name] if !name.is_empty() && name.len() <= MAX_NAME && !name.chars().any(char::is_control) => {
-                Ok(name.as_str().into())
-            }
+            [name] if name.len() <= MAX_NAME && is_plain_name(name) => Ok(name.as_str().into()),
             _ => Err(Reason::Subject),
         }
+    }
+
+    /// When it ends.
+    pub(super) fn ends(&self) -> Option<OffsetDateTime> {
+        OffsetDateTime::from_unix_timestamp(self.not_after).ok()
     }
 
     /// `client.claims`.
@@ -129,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_name_that_could_break_a_line_is_none() {
-        for name in ["", "a\nb", "a\0b", &"x".repeat(257)] {
+        for name in ["", "a\nb", "a\0b", " a", "a ", "a\u{202e}b", "a\u{200b}b", &"x".repeat(257)] {
             assert_eq!(subject(name, END), Err(Reason::Subject), "{name:?}");
         }
     }

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use rules::access::{Grant, Pass};
+use rules::access::{Grant, Minter, Pass, Ticket, end_of};
 use rules::config::{Access, AccessRule, CertificateName, Config, JwksSource, Jwt, Provider, ProviderKind, Tickets};
 use rules::failure::Failure;
 use rules::routing::Match;
@@ -122,7 +122,7 @@ pub(crate) async fn admit(
     let now = OffsetDateTime::now_utc();
     let shown = keeper.who(rule, credential, connection, now).await.map_err(|refused| keeper.refuse(rule, refused))?;
     let (client, grant, ticket) = match shown {
-        Shown::Client(client) => (client, None, None),
+        Shown::Client(shown) => (shown.client, None, None),
         Shown::Ticket { provider, ticket } => {
             let grant: Grant = ticket.grant(&route.name, &matched.captures).inspect_err(|_| {
                 keeper.metrics.access_refused("ticket", Reason::OtherPlace);
@@ -130,7 +130,9 @@ pub(crate) async fn admit(
             (ticket.client(&provider), Some(grant), Some(ticket))
         }
     };
-    rules::access::judge(rule, &client, &matched.captures, &route.env).inspect_err(|_| {
+    let allowed = rules::access::judge(rule, &client, &matched.captures, &route.env);
+    let allowed = allowed.and_then(|()| rules::access::fits(route, &client, &matched.captures));
+    allowed.inspect_err(|_| {
         keeper.metrics.access_refused(if ticket.is_some() { "ticket" } else { "client" }, Reason::Forbidden);
     })?;
     let ticket = ticket.map(|ticket| {
@@ -192,17 +194,18 @@ impl Gatekeeper {
         rule.any_of.iter().filter_map(|provider| Some((provider, self.keepers.get(&provider.name)?)))
     }
 
-    fn by_key(&self, rule: &AccessRule, key: &str, now: OffsetDateTime) -> Result<Client, Reason> {
+    fn by_key(&self, rule: &AccessRule, key: &str, now: OffsetDateTime) -> Result<Minter, Reason> {
         let mut reason = Reason::NotTaken;
         for (provider, keeper) in self.of(rule) {
             let Keeper::Keys(ring) = keeper else { continue };
             match ring.find(key, now) {
                 Ok(found) => {
-                    return Ok(Client {
+                    let client = Client {
                         provider: Some(Arc::clone(&provider.name)),
                         subject: Some(Arc::clone(&found.id)),
                         claims: found.claims.clone(),
-                    });
+                    };
+                    return Ok(Minter { client, ends: found.not_after });
                 }
                 Err(why) => reason = why,
             }
@@ -216,8 +219,9 @@ impl Gatekeeper {
             let Keeper::Tokens(jwt, sets) = keeper else { continue };
             match jwt::verify(token, jwt, sets, now).await {
                 Ok((subject, claims)) => {
-                    let provider = Some(Arc::clone(&provider.name));
-                    return Ok(Shown::Client(Client { provider, subject: Some(subject), claims }));
+                    let (provider, ends) = (Some(Arc::clone(&provider.name)), end_of(&claims));
+                    let client = Client { provider, subject: Some(subject), claims };
+                    return Ok(Shown::Client(Minter { client, ends }));
                 }
                 // Another provider of the route may be the token's; its own says most about it.
                 Err(Reason::Issuer) if refusal.reason != Reason::NotTaken => {}
@@ -230,13 +234,24 @@ impl Gatekeeper {
     fn by_ticket(&self, rule: &AccessRule, text: &str, now: OffsetDateTime) -> Result<Shown, Reason> {
         let mut reason = Reason::NotTaken;
         for (provider, keeper) in self.of(rule) {
-            let Keeper::Tickets(_, keys) = keeper else { continue };
+            let Keeper::Tickets(tickets, keys) = keeper else { continue };
             match keys.open(text, now) {
+                Ok(ticket) if !self.knows_minter(tickets, &ticket, now) => reason = Reason::MinterGone,
                 Ok(ticket) => return Ok(Shown::Ticket { provider: Arc::clone(&provider.name), ticket }),
                 Err(why) => reason = why,
             }
         }
         Err(reason)
+    }
+
+    /// Whether the minter could still mint, as far as that can be known without what it showed: its provider mints for these
+    /// tickets, and an API key has not been taken out. Tokens and certificates are not asked for again.
+    fn knows_minter(&self, tickets: &Tickets, ticket: &Ticket, now: OffsetDateTime) -> bool {
+        tickets.mint.iter().any(|provider| **provider == *ticket.minter)
+            && match self.keepers.get(ticket.minter.as_str()) {
+                Some(Keeper::Keys(ring)) => ticket.subject.as_deref().is_some_and(|id| ring.knows(id, now)),
+                other => other.is_some(),
+            }
     }
 
     fn by_certificate(&self, rule: &AccessRule, on: &ConnectionInfo, now: OffsetDateTime) -> Result<Shown, Refusal> {
@@ -247,7 +262,8 @@ impl Gatekeeper {
             match certificate.subject(*name, now) {
                 Ok(subject) => {
                     let (provider, subject) = (Some(Arc::clone(&provider.name)), Some(subject));
-                    return Ok(Shown::Client(Client { provider, subject, claims: certificate.claims() }));
+                    let client = Client { provider, subject, claims: certificate.claims() };
+                    return Ok(Shown::Client(Minter { client, ends: certificate.ends() }));
                 }
                 Err(why) => reason = why,
             }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use rules::access::{Client, Ticket};
+use rules::access::{Minter, Ticket};
 use rules::config::{AccessRule, ProviderKind};
 use rules::failure::{Failure, Problem};
 
 /// What somebody showed who was let in.
 #[derive(Debug)]
 pub(super) enum Shown {
-    /// Who they are.
-    Client(Client),
+    /// Who they are, and until when.
+    Client(Minter),
     /// A ticket that counts; where for is not judged yet.
     Ticket {
         /// The provider that signed it.
@@ -51,6 +51,8 @@ pub enum Reason {
     KeysUnavailable,
     /// A ticket for another route or path.
     OtherPlace,
+    /// A ticket whose minter is not known any more.
+    MinterGone,
     /// A ticket whose uses are spent.
     UsedUp,
     /// The route's condition does not hold.
@@ -76,6 +78,7 @@ impl Reason {
             Self::Subject => "subject",
             Self::KeysUnavailable => "keys-unavailable",
             Self::OtherPlace => "other-place",
+            Self::MinterGone => "minter-gone",
             Self::UsedUp => "used-up",
             Self::Forbidden => "forbidden",
         }
@@ -110,7 +113,8 @@ impl Refusal {
             Reason::TooEarly => "these credentials are not valid yet".to_owned(),
             _ => "these credentials are not valid here".to_owned(),
         };
-        let challenge = Some(challenge(rule, self.reason != Reason::Missing));
+        let known = !matches!(self.reason, Reason::Missing | Reason::UnknownScheme);
+        let challenge = Some(challenge(rule, known));
         Failure { challenge, ..Failure::new(Problem::Unauthenticated, detail).with_cause(cause) }
     }
 }
@@ -135,12 +139,13 @@ fn ways(rule: &AccessRule) -> String {
 }
 
 /// `WWW-Authenticate` (RFC 9110, section 11.6.1): a challenge for each way. For bearers it is that of RFC 6750; the others have
-/// no registered scheme, and a challenge there must be.
-fn challenge(rule: &AccessRule, shown: bool) -> String {
+/// no registered scheme, and a challenge there must be. Whoever showed nothing, or a scheme that is not known here,
+/// hears of no token that would be wrong (RFC 6750, section 3).
+fn challenge(rule: &AccessRule, known: bool) -> String {
     let bearer = has(rule, |kind| matches!(kind, ProviderKind::ApiKeys(_) | ProviderKind::Jwt(_)));
     let tickets = has(rule, |kind| matches!(kind, ProviderKind::Tickets(_)));
     let certificates = has(rule, |kind| matches!(kind, ProviderKind::Mtls(_)));
-    let error = if shown { r#", error="invalid_token""# } else { "" };
+    let error = if known { r#", error="invalid_token""# } else { "" };
     let all = [
         bearer.then(|| format!(r#"Bearer realm="tidegate"{error}"#)),
         tickets.then(|| r#"Ticket realm="tidegate""#.to_owned()),

@@ -171,7 +171,7 @@ async fn mint_for(
     // No provider among the minters is one of tickets, which `check` sees to.
     let Shown::Client(minter) = shown else { return Err(Failure::new(Problem::Forbidden, "a ticket mints no ticket")) };
     let asked = read_request(app, body).await?;
-    let (route, tickets, keys) = find(app, &asked, &minter).ok_or_else(|| {
+    let (route, tickets, keys) = find(app, &asked, &minter.client).ok_or_else(|| {
         keeper.metrics.access_refused("client", Reason::NotTaken);
         let detail = "there is no route of this name that takes tickets of yours";
         Failure::new(Problem::Forbidden, detail)
@@ -179,7 +179,9 @@ async fn mint_for(
     let id = Uuid::new_v4().simple().to_string();
     let ticket = rules::access::mint(&asked, route, tickets, &minter, id, now)?;
     let rule = route.access.rule().ok_or_else(|| Failure::internal("a route without access takes tickets"))?;
-    rules::access::judge(rule, &minter, &ticket.captures, &route.env).inspect_err(|_| {
+    let allowed = rules::access::judge(rule, &minter.client, &ticket.captures, &route.env);
+    let allowed = allowed.and_then(|()| rules::access::fits(route, &minter.client, &ticket.captures));
+    allowed.inspect_err(|_| {
         keeper.metrics.access_refused("client", Reason::Forbidden);
     })?;
     let sealed = keys.seal(&ticket)?;
@@ -188,7 +190,7 @@ async fn mint_for(
         return Err(Failure::new(Problem::InvalidParameter, detail));
     }
     let answer = answer(route, tickets, &ticket, &sealed);
-    Ok(Minted { answer, id: ticket.id, route: ticket.route, minter })
+    Ok(Minted { answer, id: ticket.id, route: ticket.route, minter: minter.client })
 }
 
 /// Reads the body, which begins with the `100 Continue` if the client waits for one: it has shown who it is by now.
@@ -206,10 +208,8 @@ async fn read_request(app: &App, body: &mut BodyReader) -> Result<MintRequest, F
         }
         text.extend_from_slice(&chunk);
     }
-    serde_json::from_slice(&text).map_err(|error| {
-        let detail = format!("this is no request for a ticket: {error}");
-        Failure::new(Problem::MalformedRequest, detail)
-    })
+    MintRequest::parse(&text)
+        .map_err(|why| Failure::new(Problem::MalformedRequest, format!("this is no request for a ticket: {why}")))
 }
 
 /// The route, and the first of its providers of tickets that this client may mint for.

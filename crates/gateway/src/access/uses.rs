@@ -104,7 +104,8 @@ mod tests {
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 
     fn ticket(id: &str, uses: u32, expires: i64) -> Ticket {
-        serde_json::from_value(serde_json::json!({ "i": id, "r": "r", "e": expires, "u": uses })).expect("a ticket")
+        let ticket = serde_json::json!({ "i": id, "r": "r", "e": expires, "u": uses, "p": "teams" });
+        serde_json::from_value(ticket).expect("a ticket")
     }
 
     #[test]

@@ -4,7 +4,7 @@ use rules::config::{
     Accept, Access, AllowedOrigin, AllowedOrigins, Body, Config, Cors, FormItem, Need, Param, ParamKind, Route, Step,
     TypePattern,
 };
-use rules::expr::Template;
+use rules::expr::Condition;
 use serde_json::{Map, Value, json};
 
 /// Every route, in the order of the configuration.
@@ -39,7 +39,7 @@ fn of_access(access: &Access) -> Value {
             .map(|provider| json!({ "provider": &*provider.name, "kind": provider.kind_name() }))
             .collect::<Vec<_>>()
     });
-    let that = access.rule().and_then(|rule| rule.that.as_ref()).map(Template::source);
+    let that = access.rule().and_then(|rule| rule.that.as_ref()).map(Condition::source);
     json!({ "public": matches!(access, Access::Public), "any_of": any_of, "that": that, "in_words": access.describe() })
 }
 

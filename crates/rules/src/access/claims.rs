@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use crate::config::Jwt;
+use crate::shown::is_plain_name;
 
 /// Longest subject in bytes: it becomes a fact, a key of tables and a part of log lines.
 const MAX_SUBJECT: usize = 256;
@@ -54,10 +55,16 @@ pub fn check<'c>(claims: &'c Map<String, Value>, rule: &Jwt, now: OffsetDateTime
         return Err(ClaimsError::TooEarly);
     }
     let subject = claims.get(&rule.subject).and_then(Value::as_str).ok_or(ClaimsError::Subject)?;
-    if subject.is_empty() || subject.len() > MAX_SUBJECT || subject.chars().any(char::is_control) {
+    if subject.len() > MAX_SUBJECT || !is_plain_name(subject) {
         return Err(ClaimsError::Subject);
     }
     Ok(subject)
+}
+
+/// When a token with these claims ends.
+#[must_use]
+pub fn end_of(claims: &Map<String, Value>) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(claims.get("exp").and_then(seconds)?).ok()
 }
 
 /// One audience or a list of them (RFC 7519, section 4.1.3).

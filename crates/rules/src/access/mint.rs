@@ -1,14 +1,11 @@
 //! Minting: what an authenticated client asks a ticket for, held against the route and the provider's bounds.
 
-use std::collections::BTreeMap;
-
 use percent_encoding::utf8_percent_encode;
-use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 use wire::name::FileName;
 
-use super::{Client, Ticket};
+use super::{Client, MintRequest, Ticket, forbidden};
 use crate::admission::{check_name, check_params};
 use crate::config::{PathSegment, Route, Tickets};
 use crate::expr::COMPONENT;
@@ -21,40 +18,24 @@ const DEFAULT_LIFETIME: u64 = 15 * 60;
 /// Types that one ticket may list: more would make its URL long.
 const MAX_TYPES: usize = 16;
 
-/// The body of `POST /-/tickets`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MintRequest {
-    /// The route's name.
-    pub route: String,
-    /// A value for each capture of the route's path.
-    #[serde(default)]
-    pub path: BTreeMap<String, String>,
-    /// The only name that the file may have.
-    pub name: Option<String>,
-    /// Types or ranges that the file may have; empty: any that the route takes.
-    #[serde(default)]
-    pub types: Vec<String>,
-    /// Largest file in bytes.
-    pub max_size: Option<u64>,
-    /// How many uploads; 1 unless said otherwise.
-    pub uses: Option<u32>,
-    /// Life in seconds; 900 unless said otherwise.
-    pub expires_in: Option<u64>,
-    /// Parameters to fix.
-    #[serde(default)]
-    pub params: BTreeMap<String, Value>,
+/// Who asks for a ticket.
+#[derive(Debug)]
+pub struct Minter {
+    /// Who.
+    pub client: Client,
+    /// When what it showed stops counting, if ever.
+    pub ends: Option<OffsetDateTime>,
 }
 
 /// Binds what was asked for. `id` must be unlike any other ticket's.
 ///
 /// # Errors
-/// `invalid-parameter` with every complaint about a member.
+/// `invalid-parameter` with every complaint about a member; `forbidden` where the minter's own credentials end now.
 pub fn mint(
     asked: &MintRequest,
     route: &Route,
     provider: &Tickets,
-    client: &Client,
+    minter: &Minter,
     id: String,
     now: OffsetDateTime,
 ) -> Result<Ticket, Failure> {
@@ -68,17 +49,25 @@ pub fn mint(
     let params = complaints.params(asked, route);
     complaints.into_result()?;
     let used = route.access.rule().map(|rule| rule.used_claims.as_slice()).unwrap_or_default();
+    let expires = now.unix_timestamp().saturating_add(i64::try_from(lifetime).unwrap_or(i64::MAX));
+    // Who is no longer let in must not have left a key under the mat.
+    let expires = minter.ends.map_or(expires, |ends| expires.min(ends.unix_timestamp()));
+    if expires <= now.unix_timestamp() {
+        return Err(forbidden("these credentials end now, and a ticket ends with them"));
+    }
+    let client = &minter.client;
     let claims = client.claims.iter().filter(|(name, _)| used.contains(name));
     Ok(Ticket {
         id,
         route: route.name.to_string(),
         captures,
-        expires: now.unix_timestamp().saturating_add(i64::try_from(lifetime).unwrap_or(i64::MAX)),
+        expires,
         uses,
         max_size: asked.max_size,
         types: asked.types.iter().map(|text| text.to_ascii_lowercase()).collect(),
         name: asked.name.clone(),
         params,
+        minter: client.provider.as_deref().unwrap_or_default().to_owned(),
         subject: client.subject.as_deref().map(ToOwned::to_owned),
         claims: claims.map(|(name, value)| (name.clone(), value.clone())).collect(),
     })
@@ -138,7 +127,11 @@ impl Complaints {
             let field = format!("path.{name}");
             match asked.path.get(name) {
                 None => self.add(&field, "is required: a ticket is for one place"),
-                Some(value) if value.is_empty() || (rest && value.ends_with('/')) => self.add(&field, "is empty"),
+                Some(value) if value.chars().any(char::is_control) => self.add(&field, "has control characters"),
+                // Clients and servers on the way take these for another path, and the ticket would not be for that.
+                Some(value) if parts(value, rest).any(|part| matches!(part, "" | "." | "..")) => {
+                    self.add(&field, "has a part that is empty or dots");
+                }
                 Some(value) => captures.push((name.clone(), value.clone())),
             }
         }
@@ -176,12 +169,31 @@ impl Complaints {
         }
     }
 
+    /// Where the route's path ends openly, its last part is the file's name.
     fn name(&mut self, asked: &MintRequest, route: &Route) {
-        let Some(name) = &asked.name else { return };
+        let open = match route.path.segments.last() {
+            Some(PathSegment::Rest(capture)) => asked.path.get(capture).map(|value| (capture, value)),
+            _ => None,
+        };
+        let last = open.map(|(capture, value)| (capture, parts(value, true).last().unwrap_or_default()));
+        if let (Some((capture, last)), Some(name)) = (last, &asked.name)
+            && last != name
+        {
+            self.add("name", format!("must be the last part of `path.{capture}`, or be left out"));
+        }
+        if let (Some((capture, last)), None) = (last, &asked.name) {
+            return self.file_name(&format!("path.{capture}"), last, route);
+        }
+        if let Some(name) = &asked.name {
+            self.file_name("name", name, route);
+        }
+    }
+
+    fn file_name(&mut self, field: &str, name: &str, route: &Route) {
         let checked = FileName::parse(name).map_err(|error| error.to_string());
         let checked = checked.and_then(|name| check_name(route, &name).map_err(|failure| failure.detail));
         if let Err(why) = checked {
-            self.add("name", why);
+            self.add(field, why);
         }
     }
 
@@ -205,7 +217,12 @@ impl Complaints {
     }
 }
 
+/// The segments of a capture's value: a slash in one that is no rest stays in its segment, percent-encoded.
+fn parts(value: &str, rest: bool) -> impl Iterator<Item = &str> {
+    value.split(move |c| rest && c == '/')
+}
+
 /// A member's name as it is said back.
-fn shown(name: &str) -> String {
+pub(super) fn shown(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(64).collect()
 }

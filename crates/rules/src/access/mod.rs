@@ -4,7 +4,9 @@
 //! attacker would try to have one credential count for what another may do, so each verdict names everything that it binds.
 
 mod claims;
+mod fit;
 mod mint;
+mod request;
 mod ticket;
 
 use std::sync::Arc;
@@ -17,10 +19,12 @@ use crate::admission::MediaType;
 use crate::config::{AccessRule, Environment, TypePattern};
 use crate::expr::from_json;
 use crate::failure::{Failure, Problem};
-use crate::run::{Facts, too_large};
+use crate::run::too_large;
 
-pub use claims::{ClaimsError, check as check_claims};
-pub use mint::{MintRequest, mint, url_of};
+pub use claims::{ClaimsError, check as check_claims, end_of};
+pub use fit::fits;
+pub use mint::{Minter, mint, url_of};
+pub use request::MintRequest;
 pub use ticket::{MAX_TICKET_LEN, Ticket, TicketError, key_id, open, seal};
 
 /// Who a client is. Of a route that asks nobody, everything is empty.
@@ -73,7 +77,7 @@ impl Client {
     /// As expressions see it.
     pub(crate) fn facts(&self) -> Value {
         let text = |value: &Option<Arc<str>>| value.as_deref().map_or(Value::UNDEFINED, Value::from);
-        let claims = Value::from_pairs(self.claims.iter().map(|(name, value)| (name.clone(), from_json(value))));
+        let claims = from_json(&without_nulls(&self.claims).into());
         let known = self.provider.is_some();
         Value::from_pairs([
             ("provider", text(&self.provider)),
@@ -91,6 +95,15 @@ impl Client {
         }
         value.is_some_and(|value| !value.is_null())
     }
+}
+
+/// A claim that is null says as little as one that is missing, and is treated as such: a `default(…)` takes its place.
+fn without_nulls(members: &Map<String, serde_json::Value>) -> Map<String, serde_json::Value> {
+    let kept = members.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| match value {
+        serde_json::Value::Object(inner) => (name.clone(), without_nulls(inner).into()),
+        value => (name.clone(), value.clone()),
+    });
+    kept.collect()
 }
 
 /// A node of JSON costs about as much as the pointer pair and tag that hold it, and its text.
@@ -120,10 +133,8 @@ pub fn judge(
         return Err(forbidden("these credentials lack what this route needs to know of a client").with_cause(cause));
     }
     let Some(that) = &rule.that else { return Ok(()) };
-    let mut facts = Facts::of_environment(Arc::clone(env));
-    facts.path = Value::from_pairs(captures.iter().cloned());
-    facts.client = client.facts();
-    match that.eval_bool(&facts) {
+    let facts = client.known_with_head(captures, env);
+    match that.holds(&facts) {
         Ok(true) => Ok(()),
         Ok(false) => Err(forbidden("these credentials do not allow this").with_cause("`access.that` does not hold")),
         Err(error) => Err(forbidden("these credentials do not allow this").with_cause(error.message)),
@@ -184,5 +195,7 @@ impl Grant {
     }
 }
 
+#[cfg(test)]
+mod condition_tests;
 #[cfg(test)]
 mod tests;

@@ -24,11 +24,16 @@ impl Source for Files {
 
 /// A route with this `access`, and `more` keys.
 fn config(access: &str, more: &str) -> Config {
-    let main = "routes: [route]\naccess:\n  teams: { api-keys: { keys: [ { id: web, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 } ] } }\n  links: { tickets: { keys: [ { id: k1, secret: { file: k } } ], mint: teams, max-lifetime: 1h, max-uses: 5 } }\n";
     let route = format!(
         "route: r\npath: /t/{{tenant}}/files\naccess: {access}\n{more}\ntargets: {{ t: {{ url: https://example.com, chunked: true }} }}\nsteps:\n  - id: s\n    request: PUT /x\n    target: t\n    body: file\n    headers: {{ X-Tenant: \"${{ path.tenant }}\" }}\n"
     );
-    let files = Files(main.to_owned(), route);
+    with_route(&route)
+}
+
+/// A route as it is written.
+fn with_route(route: &str) -> Config {
+    let main = "routes: [route]\naccess:\n  teams: { api-keys: { keys: [ { id: web, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 } ] } }\n  links: { tickets: { keys: [ { id: k1, secret: { file: k } } ], mint: teams, max-lifetime: 1h, max-uses: 5 } }\n";
+    let files = Files(main.to_owned(), route.to_owned());
     load("main", &files, &Environment::default()).unwrap_or_else(|report| panic!("{report}")).config
 }
 
@@ -45,7 +50,7 @@ fn tenant(name: &str) -> Vec<(String, String)> {
     vec![("tenant".to_owned(), name.to_owned())]
 }
 
-fn verdict(access: &str, claims: &serde_json::Value) -> Result<(), &'static str> {
+pub(super) fn verdict(access: &str, claims: &serde_json::Value) -> Result<(), &'static str> {
     let route = route(access);
     let rule = route.access.rule().expect("it demands something");
     judge(rule, &client(claims), &tenant("acme"), &route.env).map_err(|failure| failure.problem.name())
@@ -136,6 +141,10 @@ fn claims_of_a_token_are_judged_one_by_one() {
         (json!({ "sub": 7 }), Err(Subject)),
         (json!({ "sub": "" }), Err(Subject)),
         (json!({ "sub": "a\nb" }), Err(Subject)),
+        (json!({ "sub": " alice" }), Err(Subject)),
+        (json!({ "sub": "alice\t" }), Err(Subject)),
+        (json!({ "sub": "al\u{200b}ice" }), Err(Subject)),
+        (json!({ "sub": "\u{202e}ecila" }), Err(Subject)),
         (json!({ "sub": "x".repeat(257) }), Err(Subject)),
     ];
     for (change, expected) in cases {
@@ -156,6 +165,7 @@ fn ticket() -> Ticket {
         types: vec!["image/*".to_owned()],
         name: Some("a.png".to_owned()),
         params: vec![("folder".to_owned(), "7".to_owned())],
+        minter: "teams".to_owned(),
         subject: Some("web".to_owned()),
         claims: client(&json!({ "tenant": "acme" })).claims,
     }
@@ -259,6 +269,10 @@ fn asked(body: serde_json::Value) -> MintRequest {
     serde_json::from_value(body).expect("the members are known")
 }
 
+fn minter(claims: &serde_json::Value) -> Minter {
+    Minter { client: client(claims), ends: None }
+}
+
 fn links(config: &Config) -> Arc<Provider> {
     Arc::clone(config.access.iter().find(|provider| &*provider.name == "links").expect("it is there"))
 }
@@ -267,7 +281,7 @@ fn links(config: &Config) -> Arc<Provider> {
 fn minting_binds_what_was_asked_for_and_the_claims_that_the_route_uses() {
     let config = config("{ any-of: links, that: '${ client.claims.tenant == path.tenant }' }", "");
     let ProviderKind::Tickets(provider) = &links(&config).kind else { panic!("tickets") };
-    let minter = client(&json!({ "tenant": "acme", "email": "private@example.com" }));
+    let minter = minter(&json!({ "tenant": "acme", "email": "private@example.com" }));
     let asked = asked(
         json!({ "route": "r", "path": { "tenant": "a b/c" }, "name": "é.png", "max_size": 10, "expires_in": 60 }),
     );
@@ -285,6 +299,33 @@ fn minting_binds_what_was_asked_for_and_the_claims_that_the_route_uses() {
 }
 
 #[test]
+fn a_ticket_ends_with_what_its_minter_showed() {
+    let config = config("links", "");
+    let ProviderKind::Tickets(provider) = &links(&config).kind else { panic!("tickets") };
+    let asked = asked(json!({ "route": "r", "path": { "tenant": "acme" }, "expires_in": 600 }));
+    let minted = |ends: Option<i64>| {
+        let ends = ends.map(|after| NOW + time::Duration::seconds(after));
+        let minter = Minter { ends, ..minter(&json!({})) };
+        let ticket = mint(&asked, &config.routes[0], provider, &minter, "id".to_owned(), NOW);
+        ticket
+            .map(|ticket| (ticket.expires - NOW.unix_timestamp(), ticket.minter))
+            .map_err(|failure| failure.problem.name())
+    };
+    let lives = |seconds| Ok((seconds, "teams".to_owned()));
+    for (ends, expected) in [
+        (None, lives(600)),
+        (Some(3600), lives(600)),
+        (Some(599), lives(599)),
+        (Some(1), lives(1)),
+        // A token counts a little longer than it says, for a clock that is off.
+        (Some(0), Err("forbidden")),
+        (Some(-20), Err("forbidden")),
+    ] {
+        assert_eq!(minted(ends), expected, "{ends:?}");
+    }
+}
+
+#[test]
 fn minting_complains_of_every_member_at_once() {
     let config =
         config("links", "params: { folder: { type: integer, default: 1 } }\nresult: { f: '${ params.folder }' }");
@@ -294,7 +335,7 @@ fn minting_complains_of_every_member_at_once() {
         "expires_in": 3601, "params": { "folder": "x", "unknown": 1, "deep": {} }
     }));
     let failure =
-        mint(&asked, &config.routes[0], provider, &client(&json!({})), "id".to_owned(), NOW).expect_err("refused");
+        mint(&asked, &config.routes[0], provider, &minter(&json!({})), "id".to_owned(), NOW).expect_err("refused");
     let fields: Vec<_> = failure.violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(failure.problem, Problem::InvalidParameter);
     assert_eq!(
@@ -313,4 +354,64 @@ fn minting_complains_of_every_member_at_once() {
         ]
     );
     assert!(serde_json::from_value::<MintRequest>(json!({ "route": "r", "max-size": 1 })).is_err(), "unknown members");
+}
+
+#[test]
+fn a_claim_that_does_not_fit_its_place_is_found_before_anything_is_sent() {
+    let more = "expect: 200\n  - id: late\n    target: t\n    request: \"POST /y/${ client.claims.org }\"\n    headers: { X-By: \"by ${ client.claims.by | default('-') }\", X-Only: \"${ client.claims.only | default(omit) }\" }\n    json: { any: \"${ client.claims.any | default(none) }\" }";
+    let yaml = format!(
+        "route: r\npath: /t/{{tenant}}/files\naccess: teams\ntargets: {{ t: {{ url: https://example.com, chunked: true }} }}\nsteps:\n  - id: s\n    request: PUT /x\n    target: t\n    body: file\n    {more}\n"
+    );
+    let route = Arc::clone(&with_route(&yaml).routes[0]);
+    let judged = |claims: serde_json::Value| {
+        fits(&route, &client(&claims), &tenant("acme"))
+            .map_err(|failure| (failure.problem.name(), failure.cause.is_some()))
+    };
+    for good in [
+        json!({ "org": "a" }),
+        json!({ "org": 7, "by": true, "only": 1.5, "any": { "a": [] } }),
+        json!({ "org": "a b/c", "by": null, "only": null, "any": null }),
+    ] {
+        assert_eq!(judged(good.clone()), Ok(()), "{good}");
+    }
+    for (claim, values) in [
+        ("org", json!([[], ["a"], {}, null])),
+        ("by", json!([["a"], {}, "a\nb", "alice ", "alice\t"])),
+        ("only", json!([["a"], { "a": 1 }, "a\u{0}", " alice", "\talice"])),
+    ] {
+        for value in values.as_array().expect("a list") {
+            let mut claims = json!({ "org": "a" });
+            claims[claim] = value.clone();
+            assert_eq!(judged(claims.clone()), Err(("forbidden", true)), "{claims}");
+        }
+    }
+}
+
+#[test]
+fn a_ticket_is_not_minted_for_a_path_that_cannot_be_asked_for() {
+    let yaml = "route: r\npath: /s/{bucket}/{key...}\naccess: links\naccept: { extensions: { deny: [exe] } }\ntargets: { t: { url: https://example.com, chunked: true } }\nsteps:\n  - id: s\n    request: PUT /x\n    target: t\n    body: file\n    headers: { X-Key: \"${ path.key }\", X-Bucket: \"${ path.bucket }\" }\n";
+    let config = with_route(yaml);
+    let ProviderKind::Tickets(provider) = &links(&config).kind else { panic!("tickets") };
+    let complaints = |bucket: &str, key: &str, name: Option<&str>| {
+        let asked = asked(json!({ "route": "r", "path": { "bucket": bucket, "key": key }, "name": name }));
+        match mint(&asked, &config.routes[0], provider, &minter(&json!({})), "id".to_owned(), NOW) {
+            Ok(ticket) => url_of(&config.routes[0], &ticket, "T").1,
+            Err(failure) => {
+                assert_eq!(failure.problem, Problem::InvalidParameter);
+                failure.violations.iter().map(|violation| violation.field.as_str()).collect::<Vec<_>>().join(" ")
+            }
+        }
+    };
+    assert_eq!(complaints("b", "x/y.bin", None), "/s/b/x/y.bin?ticket=T");
+    assert_eq!(complaints("b", "x/y.bin", Some("y.bin")), "/s/b/x/y.bin?ticket=T");
+    assert_eq!(complaints("b/c..d", "..x/.y", None), "/s/b%2Fc..d/..x/.y?ticket=T");
+    for bucket in ["", ".", "..", "a\0b", "a\nb", "\u{85}"] {
+        assert_eq!(complaints(bucket, "y", None), "path.bucket", "{bucket:?}");
+    }
+    for key in ["", "/", "x/", "/x", "x//y", "./y", "x/../y", "x/.", "..", "x/\0", "a\u{7f}/y"] {
+        assert!(complaints("b", key, None).starts_with("path.key"), "{key:?}");
+    }
+    assert_eq!(complaints("b", "x/y.bin", Some("z.bin")), "name");
+    assert_eq!(complaints("b", "x/y.exe", None), "path.key");
+    assert_eq!(complaints("b", "x/y.exe", Some("y.exe")), "name");
 }

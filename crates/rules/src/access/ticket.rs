@@ -55,6 +55,9 @@ pub struct Ticket {
     /// Parameters that are fixed.
     #[serde(rename = "q", default, skip_serializing_if = "Vec::is_empty")]
     pub params: Vec<(String, String)>,
+    /// The provider of the client that minted it: while it is used, that provider must still know the client.
+    #[serde(rename = "p")]
+    pub minter: String,
     /// The subject of the client that minted it.
     #[serde(rename = "s", default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,

@@ -8,7 +8,7 @@ use super::names::Time;
 use super::rule::RuleCheck;
 use crate::config::{Access, AccessRule, Provider, ProviderKind};
 use crate::diagnostics::Problems;
-use crate::expr::Template;
+use crate::expr::Condition;
 use crate::source::{Node, Span, Value};
 
 /// What a route says, before its expressions were read.
@@ -68,10 +68,17 @@ impl Written {
 
 impl RuleCheck<'_> {
     /// Reads the condition of a route's access.
-    pub(super) fn access_condition(&mut self, node: Option<&Node>) -> Option<Option<Template>> {
-        match node.and_then(|node| node.get("that")) {
-            Some(that) => self.condition(that, Time::Head).map(Some),
-            None => Some(None),
+    pub(super) fn access_condition(&mut self, node: Option<&Node>) -> Option<Option<Condition>> {
+        let Some(that) = node.and_then(|node| node.get("that")) else { return Some(None) };
+        match Condition::new(self.condition(that, Time::Head)?) {
+            Ok(condition) => Some(Some(condition)),
+            Err(error) => {
+                let problem = self.problems.error(that.span, error.message);
+                if let Some(hint) = error.hint {
+                    problem.hint(hint);
+                }
+                None
+            }
         }
     }
 }
@@ -79,7 +86,7 @@ impl RuleCheck<'_> {
 /// Puts a route's access together, when all its expressions were read.
 pub(super) fn finish(
     written: Written,
-    that: Option<Template>,
+    that: Option<Condition>,
     needed_claims: Vec<Vec<String>>,
     used_claims: Vec<String>,
 ) -> Access {

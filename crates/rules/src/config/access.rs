@@ -7,7 +7,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::{SecretRef, Target};
-use crate::expr::Template;
+use crate::expr::Condition;
 use crate::url::{Origin, Url};
 
 /// Who may use a route.
@@ -28,7 +28,7 @@ pub struct AccessRule {
     /// Any one of these will do; at least one.
     pub any_of: Vec<Arc<Provider>>,
     /// Must hold besides.
-    pub that: Option<Template>,
+    pub that: Option<Condition>,
     /// Claims that the rule uses without a default: a client that lacks one is refused. Each is a path below `client.claims`.
     pub needed_claims: Vec<Vec<String>>,
     /// Every claim that the rule names, by its first segment: what a ticket carries on of its minter's claims.

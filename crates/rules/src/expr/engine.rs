@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use minijinja::value::Object;
 use minijinja::{Environment, UndefinedBehavior, Value};
 
-use super::filters;
 use super::reference::{FILTERS, FUNCTIONS, TESTS};
+use super::{filters, strict};
 
 /// Instructions that one evaluation may take. A rule's expression takes a few dozen; a nested `map` over an answer of the
 /// largest size stays below this, while a runaway one ends within milliseconds.
@@ -58,19 +58,31 @@ pub(super) fn suggest(kind: Kind, name: &str) -> Option<String> {
 
 /// The environment; built at the first use.
 pub(super) fn environment() -> &'static Environment<'static> {
+    static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(build);
+    &ENVIRONMENT
+}
+
+/// The environment of conditions that decide who is let in.
+pub(super) fn strict_environment() -> &'static Environment<'static> {
     static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_fuel(Some(FUEL));
-        environment.set_debug(true);
-        filters::add_to(&mut environment);
-        for unwanted in ["debug", "namespace"] {
-            environment.remove_global(unwanted);
-        }
-        environment.add_global("omit", Value::from_object(Omit));
+        let mut environment = build();
+        strict::add_to(&mut environment);
         environment
     });
     &ENVIRONMENT
+}
+
+fn build() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_debug(true);
+    filters::add_to(&mut environment);
+    for unwanted in ["debug", "namespace"] {
+        environment.remove_global(unwanted);
+    }
+    environment.add_global("omit", Value::from_object(Omit));
+    environment
 }
 
 /// The value of `omit`: whatever would hold it is left out.

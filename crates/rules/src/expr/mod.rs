@@ -10,12 +10,14 @@ mod json;
 mod names;
 mod reference;
 mod scan;
+mod strict;
 mod text;
 
 use std::fmt;
 use std::sync::Arc;
 
 use minijinja::machinery::parse_expr;
+use minijinja::value::ValueKind;
 use minijinja::{ErrorKind, Value};
 use wire::envelope::Encoding;
 
@@ -27,6 +29,7 @@ pub(crate) use filters::COMPONENT;
 pub(crate) use json::{from_json, parse_json, to_json};
 pub(crate) use names::Segment;
 pub use reference::{FILTERS, FUNCTIONS, TESTS};
+pub use strict::Condition;
 pub(crate) use text::to_text;
 
 /// A scalar of a rule: text, or one expression, or text with expressions in it.
@@ -52,6 +55,8 @@ pub enum Piece {
 pub struct Expression {
     compiled: Arc<minijinja::Expression<'static, 'static>>,
     chains: Arc<[Chain]>,
+    /// Values that the strict form has in variables.
+    constants: Arc<[Value]>,
     source: Arc<str>,
 }
 
@@ -92,6 +97,8 @@ pub struct EvalError {
     pub answer_of: Option<String>,
     /// The caller's value that cannot be escaped for its place, such as `params.title`.
     pub misfit: Option<String>,
+    /// What is known of the client, such as `client.claims.org`, where that has no kind that could stand here.
+    pub claim: Option<String>,
 }
 
 impl Template {
@@ -190,7 +197,7 @@ impl Template {
     pub fn eval_text(&self, facts: &Facts) -> Result<Option<String>, EvalError> {
         match self.pieces.as_slice() {
             [Piece::Expression(expression)] => match expression.eval(facts)? {
-                Some(value) => expression.text_of(&value).map(Some),
+                Some(value) => expression.text_of(&value, facts).map(Some),
                 None => Ok(None),
             },
             pieces => pieces.iter().map(|piece| piece.text(facts)).collect::<Result<String, _>>().map(Some),
@@ -220,11 +227,9 @@ impl Piece {
                 let value = expression.eval(facts)?;
                 let value =
                     value.ok_or_else(|| expression.error(facts, "`omit` cannot stand inside text".to_owned()))?;
-                expression.text_of(&value)
+                expression.text_of(&value, facts)
             }
-            Self::Stream(_) => {
-                Err(EvalError { message: "the file cannot stream here".to_owned(), answer_of: None, misfit: None })
-            }
+            Self::Stream(_) => Err(EvalError::new("the file cannot stream here".to_owned(), None)),
         }
     }
 }
@@ -249,7 +254,34 @@ impl Expression {
         let compiled = engine::environment()
             .compile_expression_owned(with_variables(source, &chains))
             .map_err(|error| syntax_error(source, &error))?;
-        Ok(Self { compiled: Arc::new(compiled), chains: chains.into(), source: source.trim().into() })
+        Ok(Self {
+            compiled: Arc::new(compiled),
+            chains: chains.into(),
+            constants: Arc::default(),
+            source: source.trim().into(),
+        })
+    }
+
+    /// The same expression, where operators demand the kinds that they are made for and the result is true or false.
+    fn strict(&self) -> Result<Self, TemplateError> {
+        let unreadable = |error: minijinja::Error| syntax_error(&self.source, &error);
+        let expr = parse_expr(&self.source).map_err(unreadable)?;
+        let chains = names::chains(&self.source, &expr)?;
+        let (rewritten, constants) = strict::rewritten(&self.source, &expr, &chains);
+        // A place in what was written anew is none in the source.
+        let compiled =
+            engine::strict_environment().compile_expression_owned(rewritten).map_err(|error| TemplateError {
+                offset: 0,
+                len: self.source.len(),
+                message: format!("this cannot be a condition of access: {}", error.kind()),
+                hint: None,
+            })?;
+        Ok(Self {
+            compiled: Arc::new(compiled),
+            chains: chains.into(),
+            constants: constants.into(),
+            source: Arc::clone(&self.source),
+        })
     }
 
     /// The step whose answer this hangs on, if any.
@@ -287,8 +319,21 @@ impl Expression {
         })
     }
 
+    /// Whether it says something of who sends the file.
+    pub(crate) fn uses_client(&self) -> bool {
+        self.chains.iter().any(is_of_client)
+    }
+
+    /// Whether nothing but the request's head and the environment is needed to evaluate it.
+    pub(crate) fn is_known_with_head(&self) -> bool {
+        self.chains.iter().all(|chain| match chain.path.first() {
+            Some(Segment::Name(root)) => HEAD_NAMES.contains(&root.as_str()),
+            _ => false,
+        })
+    }
+
     /// What it says of the file, such as `file.name`, if anything.
-    fn of_file(&self) -> Option<String> {
+    pub(crate) fn of_file(&self) -> Option<String> {
         let reference =
             self.references().into_iter().find(|reference| reference.path.first().is_some_and(|root| root == "file"));
         reference.map(|reference| reference.path.join("."))
@@ -300,7 +345,9 @@ impl Expression {
     /// An undefined result, or any failure of the expression.
     pub fn eval(&self, facts: &Facts) -> Result<Option<Value>, EvalError> {
         let values = self.chains.iter().enumerate().map(|(index, chain)| (variable(index), facts.lookup(&chain.path)));
-        let result = self.compiled.eval(Value::from_pairs(values));
+        let constants =
+            self.constants.iter().enumerate().map(|(index, value)| (strict::constant(index), value.clone()));
+        let result = self.compiled.eval(Value::from_pairs(values.chain(constants)));
         let value = result.map_err(|error| {
             let misfit = (error.kind() == ErrorKind::BadEscape)
                 .then(|| self.client_value().or_else(|| self.of_file()))
@@ -313,17 +360,16 @@ impl Expression {
         if value.is_undefined() {
             return Err(self.error(facts, format!("`{}` is undefined", self.source)));
         }
-        if value.kind() == minijinja::value::ValueKind::Invalid {
+        if value.kind() == ValueKind::Invalid {
             return Err(self.error(facts, format!("`{}` is a number beyond 64 bits", self.source)));
         }
         Ok(Some(value))
     }
 
-    fn text_of(&self, value: &Value) -> Result<String, EvalError> {
-        to_text(value).map_err(|what| EvalError {
-            message: format!("`{}` is {what}, which cannot stand in text", self.source),
-            answer_of: self.step(None),
-            misfit: None,
+    fn text_of(&self, value: &Value, facts: &Facts) -> Result<String, EvalError> {
+        to_text(value).map_err(|what| {
+            let message = format!("`{}` is {what}, which cannot stand in text", self.source);
+            EvalError { answer_of: self.step(None), ..self.error(facts, message) }
         })
     }
 
@@ -338,7 +384,10 @@ impl Expression {
     }
 
     fn error(&self, facts: &Facts, message: String) -> EvalError {
-        EvalError { message, answer_of: self.step(Some(facts)), misfit: None }
+        let odd = |chain: &&Chain| facts.lookup(&chain.path).kind() != ValueKind::String;
+        let claim = self.chains.iter().filter(|chain| is_of_client(chain)).find(odd);
+        let claim = claim.map(|chain| chain.reference(0).path.join("."));
+        EvalError { claim, ..EvalError::new(message, self.step(Some(facts))) }
     }
 
     /// The step to blame: one whose look-up is undefined before any other.
@@ -365,6 +414,13 @@ const FACT_NAMES: [&str; 6] = ["file", "params", "path", "env", "upload", "clien
 /// The names under which stands what callers may say freely.
 const CLIENT_NAMES: [&str; 2] = ["params", "path"];
 
+/// The names of what is known as soon as the request's head is there.
+const HEAD_NAMES: [&str; 3] = ["client", "path", "env"];
+
+fn is_of_client(chain: &Chain) -> bool {
+    matches!(chain.path.first(), Some(Segment::Name(root)) if root == "client")
+}
+
 fn step_of(chain: &Chain) -> Option<String> {
     match chain.path.first() {
         Some(Segment::Name(root)) if !FACT_NAMES.contains(&root.as_str()) => Some(root.clone()),
@@ -373,6 +429,11 @@ fn step_of(chain: &Chain) -> Option<String> {
 }
 
 impl EvalError {
+    /// An error that is nobody's but the rule's, or that of a step's answer.
+    pub(crate) fn new(message: String, answer_of: Option<String>) -> Self {
+        Self { message, answer_of, misfit: None, claim: None }
+    }
+
     /// The same error, where a name of the answer itself stands for `step`.
     pub(crate) fn within(mut self, step: &str) -> Self {
         if let Some(name) = &mut self.answer_of

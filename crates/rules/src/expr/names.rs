@@ -189,7 +189,7 @@ fn last_line(error: &regex::Error) -> String {
 }
 
 /// The chain that an expression is, unless something in it is computed.
-fn chain_of(source: &str, expr: &Expr<'_>, defaulted: bool) -> Option<Chain> {
+pub(super) fn chain_of(source: &str, expr: &Expr<'_>, defaulted: bool) -> Option<Chain> {
     let end = expr.span().end_offset as usize;
     let mut path = Vec::new();
     let mut at = expr;

@@ -5,6 +5,7 @@ use super::request::learned_pairs;
 use super::unbuildable::Unbuildable;
 use super::{Facts, HeaderText};
 use crate::config::HeaderItem;
+use crate::expr::{Piece, Template};
 use crate::url::Url;
 
 /// Fields that speak of one connection or of the framing: never a rule's business (RFC 9110, 7.6.1).
@@ -20,6 +21,9 @@ const HOP_BY_HOP: [&str; 10] = [
     "upgrade",
     "expect",
 ];
+
+/// What a receiver cuts at both ends of a value.
+const CUT: [char; 2] = [' ', '\t'];
 
 /// Header fields while they are collected.
 #[derive(Default)]
@@ -44,6 +48,9 @@ impl HeaderList {
                         Unbuildable::misplaced(template.pieces(), "has control characters, which no header may have")
                     };
                     let value = text.map(|text| header_text(&text).ok_or_else(odd)).transpose()?;
+                    if value.is_some() {
+                        check_edges(template, facts)?;
+                    }
                     self.set(name, value, false)?;
                 }
                 HeaderItem::Secret(name, secret) => self.set(name, Some(HeaderText::Secret(secret.clone())), false)?,
@@ -115,6 +122,36 @@ impl HeaderList {
     }
 }
 
+/// Whether a template makes a value that a header can hold as it is.
+pub(crate) fn is_header_text(template: &Template, facts: &Facts) -> bool {
+    match template.eval_text(facts) {
+        Ok(Some(text)) => header_text(&text).is_some() && check_edges(template, facts).is_ok(),
+        Ok(None) => true,
+        Err(_) => false,
+    }
+}
+
+/// A receiver cuts white space at both ends of a value (RFC 9110, 5.5): what a caller says would arrive as something else, and
+/// ` alice` would be `alice`. Of answers that is taken as it comes.
+fn check_edges(template: &Template, facts: &Facts) -> Result<(), Unbuildable> {
+    let blank = |piece: &&Piece| !matches!(piece, Piece::Text(text) if text.trim_matches(CUT).is_empty());
+    let first = template.pieces().iter().find(blank);
+    let last = template.pieces().iter().rfind(blank);
+    for (edge, is_first) in [(first, true), (last, false)] {
+        let Some(piece @ Piece::Expression(expression)) = edge else { continue };
+        let said = expression.uses_client() || expression.client_value().is_some() || expression.of_file().is_some();
+        if !said || expression.answer_of().is_some() {
+            continue;
+        }
+        let text = piece.text(facts)?;
+        if if is_first { text.starts_with(CUT) } else { text.ends_with(CUT) } {
+            let what = "begins or ends with white space, which a header would lose";
+            return Err(Unbuildable::misplaced(std::slice::from_ref(piece), what));
+        }
+    }
+    Ok(())
+}
+
 fn check_name(name: &str) -> Result<(), Unbuildable> {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(is_token) {
@@ -134,5 +171,5 @@ fn plain(name: &str, text: &str) -> Result<HeaderText, Unbuildable> {
 fn header_text(text: &str) -> Option<HeaderText> {
     let fits = !text.chars().any(|c| c.is_control() && c != '\t');
     // Only what a receiver cuts as well (RFC 9110, 5.5): another white space is a part of the value.
-    fits.then(|| HeaderText::Plain(text.trim_matches([' ', '\t']).to_owned()))
+    fits.then(|| HeaderText::Plain(text.trim_matches(CUT).to_owned()))
 }

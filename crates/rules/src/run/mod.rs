@@ -34,9 +34,11 @@ use crate::url::Url;
 
 pub use facts::Facts;
 pub(crate) use facts::{FileFacts, UploadFacts, algorithm, hex};
+pub(crate) use headers::is_header_text;
 pub use machine::Run;
 pub(crate) use preview::{BodyLengths, body_lengths};
 pub(crate) use trouble::{failure_of, too_large, too_small};
+pub(crate) use unbuildable::unfit_credentials;
 
 /// Two clocks: wall time for signatures and expiry, monotonic time (since any fixed point) for polling and retries.
 #[derive(Debug, Clone, Copy)]

@@ -17,6 +17,8 @@ pub(super) enum Unbuildable {
         /// What is wrong with it.
         what: String,
     },
+    /// What is known of the client cannot stand in its place.
+    Credentials(String),
     /// A URL learned from an answer may not be used.
     NotAllowed(String),
     /// What an answer said contradicts itself or the request that it is for.
@@ -49,9 +51,14 @@ impl Unbuildable {
             })
         };
         let answer_of = expressions().find_map(Expression::answer_of);
-        match expressions().find_map(Expression::client_value) {
-            Some(name) if answer_of.is_none() => Self::Client { name, what: what.to_owned() },
-            _ => Self::Expression(EvalError { message: format!("a value {what}"), answer_of, misfit: None }),
+        let value = || expressions().find_map(|expression| expression.client_value().or_else(|| expression.of_file()));
+        match answer_of {
+            None => match value() {
+                Some(name) => Self::Client { name, what: what.to_owned() },
+                None if expressions().any(Expression::uses_client) => Self::Credentials(format!("a value {what}")),
+                None => Self::Expression(EvalError::new(format!("a value {what}"), None)),
+            },
+            answer_of => Self::Expression(EvalError::new(format!("a value {what}"), answer_of)),
         }
     }
 
@@ -61,7 +68,7 @@ impl Unbuildable {
             Piece::Expression(expression) => expression.answer_in(facts),
             Piece::Text(_) | Piece::Stream(_) => None,
         });
-        Self::Expression(EvalError { message: what.to_owned(), answer_of, misfit: None })
+        Self::Expression(EvalError::new(what.to_owned(), answer_of))
     }
 
     /// The failure of the step that would have been sent.
@@ -72,6 +79,7 @@ impl Unbuildable {
                 let violation = Violation { field: name.clone(), message: what.clone() };
                 Failure::new(Problem::InvalidParameter, format!("`{name}` {what}")).with_violations(vec![violation])
             }
+            Self::Credentials(cause) => unfit_credentials(format!("step `{step}`: {cause}")),
             Self::NotAllowed(cause) => {
                 Failure::new(Problem::UpstreamNotAllowed, format!("the URL for step `{step}` is not allowed: {cause}"))
             }
@@ -90,13 +98,21 @@ impl Unbuildable {
     }
 }
 
-/// A failed expression is the upstream's fault where it hangs on an answer, else the operator's.
+/// What is known of a client is of a kind that a step cannot use. Which claim that is, the log says.
+pub(crate) fn unfit_credentials(cause: String) -> Failure {
+    let detail = "these credentials say something of you that this route cannot use";
+    Failure::new(Problem::Forbidden, detail).with_cause(cause)
+}
+
+/// A failed expression is the upstream's fault where it hangs on an answer, the client's where it hangs on an odd claim, else the
+/// operator's.
 pub(super) fn evaluation(error: EvalError, step: &str) -> Failure {
     match error.answer_of {
         Some(answer) => {
             let detail = format!("the answer of step `{answer}` lacks what step `{step}` needs: {}", error.message);
             Failure::new(Problem::UpstreamMisbehaved, detail).at_step(step)
         }
+        None if error.claim.is_some() => unfit_credentials(format!("step `{step}`: {}", error.message)).at_step(step),
         None => Failure::internal(format!("step `{step}`: {}", error.message)).blaming(Blame::Gateway).at_step(step),
     }
 }
