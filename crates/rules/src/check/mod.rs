@@ -99,12 +99,20 @@ struct Load<'s> {
     source: &'s dyn Source,
     variables: Variables<'s>,
     texts: Vec<(Arc<str>, Arc<str>)>,
+    /// Files of keys, which no report shows.
+    hidden: Vec<Arc<str>>,
     problems: Vec<Problem>,
 }
 
 impl<'s> Load<'s> {
     fn new(source: &'s dyn Source, env: &'s Environment, missing: Missing) -> Self {
-        Self { source, variables: Variables::new(env, missing), texts: Vec::new(), problems: Vec::new() }
+        Self {
+            source,
+            variables: Variables::new(env, missing),
+            texts: Vec::new(),
+            hidden: Vec::new(),
+            problems: Vec::new(),
+        }
     }
 
     fn run(mut self, main_path: &str) -> Outcome {
@@ -121,7 +129,7 @@ impl<'s> Load<'s> {
         self.problems.extend(conflicts::find(&usable));
         let config = config(main, routes);
         let files = self.texts.iter().map(|(file, _)| file.to_string()).collect();
-        (config, Report::new(self.texts, self.problems), files, self.variables.into_named())
+        (config, Report::hiding(self.texts, self.problems, &self.hidden), files, self.variables.into_named())
     }
 
     /// Reads a file and walks its structure.
@@ -159,6 +167,7 @@ impl<'s> Load<'s> {
         let main = self.texts.first().map(|(file, _)| Arc::clone(file)).unwrap_or_default();
         for node in files {
             let Some(path) = node.text().map(|path| beside(&main, path)) else { continue };
+            self.hidden.push(path.as_str().into());
             match self.source.read(&path) {
                 Ok(text) => {
                     let mut problems = Problems::new(path.as_str().into());
