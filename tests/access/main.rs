@@ -4,6 +4,7 @@ mod certificates;
 mod issuer;
 mod keys;
 mod log;
+mod pipes;
 mod stage;
 mod tickets;
 mod tokens;
