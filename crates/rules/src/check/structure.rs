@@ -60,7 +60,8 @@ impl Walk<'_, '_> {
     fn wrong_kind(&mut self, node: &mut Node, shape: &Shape, place: &str) {
         let hint = format!("write {}", shape.describe());
         if node.is_nothing() {
-            self.problems.error(Span::new(node.span.start, node.span.start), format!("{place} is empty")).hint(hint);
+            let what = if node.text() == Some("") { "empty" } else { "null" };
+            self.problems.error(Span::new(node.span.start, node.span.start), format!("{place} is {what}")).hint(hint);
         } else {
             let found = match &node.value {
                 Value::List(_) => "a list",
