@@ -177,3 +177,29 @@ fn no_report_about_a_route_shows_a_secret_in_it() {
     let found = shown(TARGETS, |text| checked(MAIN, &route(text), "[]"));
     assert!(found.is_empty(), "{} of {}:\n{}", found.len(), TARGETS.len(), found.join("\n"));
 }
+
+/// Targets written in lines of their own.
+const BLOCKS: &[&str] = &[
+    "    auth:\n      bearer: KEY",
+    "    auth:\n      bearer: >-\n        KEY",
+    "    auth:\n      bearer:\n      KEY",
+    "    auth:\n      KEY",
+    "    auth:\n    KEY",
+    "    auth:\n      header:\n        name: X-Key\n        value: KEY\n        oops: KEY",
+    "    headers:\n      - Authorization: Bearer KEY\n        Host: x",
+    "    headers:\n      Authorization: >-\n        Bearer KEY",
+    "    headers:\n      Authorization: |\n        Bearer\n        KEY",
+    "    auth: { header: {\n      name: X-Key,\n      value: KEY,\n      oops: 1 } }",
+];
+
+#[test]
+fn no_report_about_a_route_in_block_style_shows_a_secret_in_it() {
+    let route = |target: &str| {
+        ROUTE.replace(
+            "{ api: { url: https://api.example.com } }",
+            &format!("\n  api:\n    url: https://api.example.com\n{target}"),
+        )
+    };
+    let found = shown(BLOCKS, |text| checked(MAIN, &route(text), "[]"));
+    assert!(found.is_empty(), "{} of {}:\n{}", found.len(), BLOCKS.len(), found.join("\n"));
+}
