@@ -129,6 +129,29 @@ async fn a_file_of_keys_is_followed_without_a_restart() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_written_into_the_file_by_mistake_is_not_logged() {
+    log::listen();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("keys.yaml");
+    std::fs::write(&path, format!("- {{ id: one, sha256: {} }}\n", hash("first-key"))).expect("written");
+    let stage = Stage::new("teams", &[&format!("teams: {{ api-keys: {{ file: '{}' }} }}", path.display())]).await;
+    let mistakes =
+        [KEY.to_owned(), format!("- {KEY}\n"), format!("keys: [{KEY}]\n"), format!("- {{ id: web, sha256: [{KEY}\n")];
+    for (complaints, text) in mistakes.iter().enumerate() {
+        std::fs::write(&path, text).expect("written");
+        let mut tries = 0;
+        while log::heard().matches("a file of keys is wrong").count() <= complaints {
+            assert_eq!(stage.sender(TARGET, &[("x-api-key", "first-key")]).await, "teams one none");
+            tries += 1;
+            assert!(tries < 1000, "no complaint of `{text}`");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+    let heard = log::heard();
+    assert!(heard.contains("keys.yaml:1:3") && !heard.contains(KEY.trim_start_matches("tk_")), "{heard}");
+}
+
+#[tokio::test]
 async fn no_100_and_no_byte_of_the_body_before_a_client_is_known() {
     let stage = Stage::new("teams", &[&teams()]).await;
     let head = |key: &str| {

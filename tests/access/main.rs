@@ -5,6 +5,7 @@ mod issuer;
 mod keys;
 mod log;
 mod minters;
+mod pipes;
 mod stage;
 mod tickets;
 mod tokens;

@@ -29,6 +29,7 @@ pub mod admin;
 pub mod app;
 pub mod budget;
 pub mod fairuse;
+mod files;
 pub mod memory;
 pub mod metrics;
 pub mod secrets;

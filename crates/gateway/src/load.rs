@@ -14,6 +14,7 @@ use rules::config::Config;
 use rules::diagnostics::Report;
 use rules::source::MAX_FILE_LEN;
 
+use crate::files::NOT_REGULAR;
 use crate::secrets::{MissingSecret, Secrets};
 
 /// Files that one pattern may match. The largest installations known have some hundred routes.
@@ -69,6 +70,11 @@ struct Disk;
 impl Source for Disk {
     fn read(&self, path: &str) -> Result<String, String> {
         let most = u64::try_from(MAX_FILE_LEN).unwrap_or(u64::MAX);
+        // A pipe without a writer would be waited for; what the shell hands over as `/dev/fd/63` has one.
+        let is_handed_over = path.starts_with("/dev/fd/") || path == "/dev/stdin";
+        if !is_handed_over && std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(NOT_REGULAR.to_owned());
+        }
         let mut text = String::new();
         // One byte more than a file may have, so that the check sees that it is too long.
         let reading = File::open(path).and_then(|file| file.take(most.saturating_add(1)).read_to_string(&mut text));

@@ -33,6 +33,9 @@ const BAD_KEYS: &str = "\
 - { id: three, sha256: 60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752, key: hunter2-is-a-secret }
 ";
 
+/// A secret that is long enough and no secret.
+const BLANK: &str = "                                        ";
+
 /// One file under test, and good ones around it.
 struct Around {
     name: &'static str,
@@ -47,6 +50,11 @@ impl Source for Around {
             "bad-keys.yaml" => Ok(BAD_KEYS.to_owned()),
             "jwks.json" => Ok("{ \"keys\": [] }".to_owned()),
             "no-jwks.json" => Ok("{ \"kty\": \"EC\" }".to_owned()),
+            "ticket.key" => Ok("0123456789abcdefghijklmnopqrstuvwxyz\n".to_owned()),
+            "short.key" => Ok("hunter2".to_owned()),
+            "weak.key" => Ok("a".repeat(40)),
+            "empty-keys.yaml" => Ok("# none yet\n".to_owned()),
+            "null-keys.yaml" => Ok("null\n".to_owned()),
             "good.yaml" => Ok(GOOD.to_owned()),
             "same-name.yaml" => Ok(GOOD.replace("path: /good", "path: /other")),
             "below.yaml" => Ok(GOOD.replace("good", "good/{folder}").replacen("good/{folder}", "below", 1)),
@@ -60,7 +68,7 @@ impl Source for Around {
 }
 
 fn report(name: &'static str, text: String) -> Report {
-    let env: Environment = [("TOKEN", "hunter2-is-a-secret")].into_iter().collect();
+    let env: Environment = [("TOKEN", "hunter2-is-a-secret"), ("BLANK", BLANK)].into_iter().collect();
     match load("tidegate.yaml", &Around { name, text }, &env) {
         Ok(checked) => checked.warnings,
         Err(report) => report,

@@ -10,15 +10,15 @@ mod credentials;
 mod jwks;
 mod jwt;
 mod refusal;
+mod set_file;
 mod tickets;
 mod uses;
 mod watched;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::Method;
 use rules::access::{Grant, Minter, Pass, Ticket, end_of};
 use rules::config::{Access, AccessRule, CertificateName, Config, JwksSource, Jwt, Provider, ProviderKind, Tickets};
@@ -38,6 +38,7 @@ pub(crate) use uses::TicketUse;
 
 use crate::app::{App, ConnectionInfo};
 use crate::budget::Budget;
+use crate::files::Follower;
 use crate::memory::UploadMemory;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
@@ -45,6 +46,7 @@ use crate::upstream::Upstreams;
 use api_keys::KeyRing;
 use jwks::{Fetch, KeySets};
 use refusal::{Refusal, Shown};
+use set_file::SetFile;
 use tickets::TicketKeys;
 use uses::UseTable;
 
@@ -291,11 +293,8 @@ fn minters(config: &Config) -> Option<Arc<AccessRule>> {
 fn fetch(source: &JwksSource, means: &Means<'_>) -> Fetch {
     match source {
         JwksSource::File(path) => {
-            let path = path.clone();
-            Arc::new(move || {
-                let text = watched::read(&path).map(Bytes::from).map_err(|error| error.to_string());
-                Box::pin(std::future::ready(text))
-            })
+            let file = Follower::new(SetFile::new(path), Duration::ZERO, None);
+            Arc::new(move || Box::pin(std::future::ready(file.with(Instant::now(), SetFile::text))))
         }
         JwksSource::Url { url, target } => {
             let request = StepRequest {

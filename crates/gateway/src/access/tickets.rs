@@ -8,7 +8,7 @@ use http::Method;
 use http::request::Parts;
 use hyper::body::Incoming;
 use rules::access::{Client, MAX_TICKET_LEN, MintRequest, Ticket, TicketError, key_id, open, seal, url_of};
-use rules::config::{MIN_TICKET_SECRET, Route, SecretRef, Tickets};
+use rules::config::{MIN_TICKET_SECRET, Route, SecretRef, Tickets, weakness_of_ticket_secret};
 use rules::failure::{Failure, Problem};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -45,7 +45,7 @@ impl TicketKeys {
         for (id, _) in keys.keys.iter().filter(|(_, secret)| keys.secret(secret).is_none()) {
             tracing::warn!(
                 key = &**id,
-                "a ticket key has no secret of {MIN_TICKET_SECRET} bytes or more: it neither signs nor verifies"
+                "a ticket key has no secret of {MIN_TICKET_SECRET} random bytes or more: it neither signs nor verifies"
             );
         }
         keys
@@ -68,7 +68,7 @@ impl TicketKeys {
 
     /// A secret that is long enough: a short one could be found by trying, with any ticket as the proof.
     fn secret(&self, secret: &SecretRef) -> Option<SecretValue> {
-        self.secrets.get(secret).filter(|value| value.expose().len() >= MIN_TICKET_SECRET)
+        self.secrets.get(secret).filter(|value| weakness_of_ticket_secret(value.expose()).is_none())
     }
 }
 

@@ -1,46 +1,49 @@
 //! A file whose content is used while the gateway runs: looked at again now and then, parsed again when it changed.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use rules::source::MAX_FILE_LEN;
+
+use crate::files::{self, Followed, Follower};
 
 /// How long a file's content is used before the file is looked at again: a removed key stops working within this.
 const REREAD_AFTER: Duration = Duration::from_secs(1);
-
-/// Bytes of a file: ten thousand keys have about one and a half million.
-const MAX_FILE_LEN: u64 = 4 * 1024 * 1024;
 
 /// What makes a value of a file's path and text.
 type Parse<T> = fn(&str, &str) -> Result<T, String>;
 
 /// A file and what was last made of it.
-pub(super) struct Watched<T> {
-    path: String,
-    parse: Parse<T>,
-    last: Mutex<Last<T>>,
-}
+pub(super) struct Watched<T: Send + Sync + 'static>(Follower<Last<T>>);
 
 struct Last<T> {
-    looked: Instant,
-    text: String,
+    path: Arc<str>,
+    parse: Parse<T>,
+    text: Arc<str>,
     value: Arc<T>,
+    /// Why the last look brought nothing: it is said once.
+    error: Option<String>,
 }
 
-/// Reads a file, in bounds.
+/// What a look at a file brings.
+pub(super) enum Seen<T> {
+    Unreadable(String),
+    Same,
+    Changed { text: Arc<str>, value: Result<T, String> },
+}
+
+/// Reads a file of text, of as many bytes as any file of the configuration, which `rules` parses: about seven thousand
+/// keys.
 ///
 /// # Errors
-/// It cannot be read, is too long, or is no UTF-8.
+/// It cannot be read, is no regular file, is too long, or is no UTF-8.
 pub(super) fn read(path: &str) -> io::Result<String> {
-    let mut text = String::new();
-    let len = File::open(path)?.take(MAX_FILE_LEN).read_to_string(&mut text)?;
-    if u64::try_from(len).unwrap_or(u64::MAX) >= MAX_FILE_LEN {
-        return Err(io::Error::other(format!("it has {MAX_FILE_LEN} bytes or more")));
-    }
-    Ok(text)
+    let bytes = files::read(path, u64::try_from(MAX_FILE_LEN).unwrap_or(u64::MAX))?;
+    std::str::from_utf8(&bytes).map(str::to_owned).map_err(|_| io::Error::other("it is not UTF-8 text"))
 }
 
-impl<T> Watched<T> {
+impl<T: Send + Sync + 'static> Watched<T> {
     /// Reads and parses a file for the first time.
     ///
     /// # Errors
@@ -48,37 +51,63 @@ impl<T> Watched<T> {
     pub(super) fn open(path: &str, parse: Parse<T>) -> Result<Self, String> {
         let text = read(path).map_err(|error| format!("`{path}`: {error}"))?;
         let value = Arc::new(parse(path, &text)?);
-        let last = Mutex::new(Last { looked: Instant::now(), text, value });
-        Ok(Self { path: path.to_owned(), parse, last })
+        let last = Last { path: path.into(), parse, text: text.into(), value, error: None };
+        Ok(Self(Follower::new(last, REREAD_AFTER, Some(Instant::now()))))
     }
 
     /// What the file says. Where it cannot be read or parsed any more, what it said last.
     pub(super) fn value(&self, now: Instant) -> Arc<T> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.saturating_duration_since(last.looked) >= REREAD_AFTER {
-            last.looked = now;
-            self.look(&mut last);
-        }
-        Arc::clone(&last.value)
+        self.0.with(now, |last| Arc::clone(&last.value))
+    }
+}
+
+impl<T: Send + Sync + 'static> Followed for Last<T> {
+    type Seen = Seen<T>;
+
+    fn look(&self) -> Box<dyn FnOnce() -> Seen<T> + Send> {
+        let (path, parse, before) = (Arc::clone(&self.path), self.parse, Arc::clone(&self.text));
+        Box::new(move || match read(&path) {
+            Err(error) => Seen::Unreadable(error.to_string()),
+            Ok(text) if *text == *before => Seen::Same,
+            Ok(text) => Seen::Changed { value: parse(&path, &text), text: text.into() },
+        })
     }
 
-    fn look(&self, last: &mut Last<T>) {
-        let text = match read(&self.path) {
-            Ok(text) if text == last.text => return,
-            Ok(text) => text,
-            Err(error) => {
-                return tracing::warn!(path = self.path, %error, "a file of keys cannot be read; the last one stays");
+    fn take(&mut self, seen: Seen<T>) {
+        let path = &*self.path;
+        let (text, value) = match seen {
+            Seen::Unreadable(error) => return self.cannot_be_read(error),
+            Seen::Same => {
+                if self.error.take().is_some() {
+                    tracing::info!(path, "a file of keys can be read again");
+                }
+                return;
             }
+            Seen::Changed { text, value } => (text, value),
         };
-        match (self.parse)(&self.path, &text) {
+        self.error = None;
+        match value {
             Ok(value) => {
-                tracing::info!(path = self.path, "a file of keys was read again");
-                last.value = Arc::new(value);
+                tracing::info!(path, "a file of keys was read again");
+                self.value = Arc::new(value);
             }
-            Err(error) => tracing::warn!(path = self.path, %error, "a file of keys is wrong; the last one stays"),
+            Err(error) => tracing::warn!(path, error, "a file of keys is wrong; the last one stays"),
         }
         // A wrong file is complained of once.
-        last.text = text;
+        self.text = text;
+    }
+
+    fn hangs(&mut self) {
+        self.cannot_be_read("reading it does not end".to_owned());
+    }
+}
+
+impl<T> Last<T> {
+    fn cannot_be_read(&mut self, error: String) {
+        if self.error.as_ref() != Some(&error) {
+            tracing::warn!(path = &*self.path, error, "a file of keys cannot be read; the last one stays");
+        }
+        self.error = Some(error);
     }
 }
 

@@ -4,14 +4,12 @@
 //! vanishes, cannot be read or holds what can be no secret keeps its last value: a rotation that goes wrong must not stop uploads.
 //! That is logged once, and counted in a metric until the file can be read again.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use zeroize::Zeroizing;
-
 use super::value::SecretValue;
+use crate::files::{self, Followed, Follower};
 
 /// How long the value of a file is used before the file is looked at again.
 const REREAD_AFTER: Duration = Duration::from_secs(1);
@@ -25,16 +23,16 @@ const WRITABLE_BY_ALL: u32 = 0o002;
 /// Mode bits by which everybody may read. Kubernetes mounts secrets so, hence no more than a hint.
 const READABLE_BY_ALL: u32 = 0o004;
 
-/// A file's last value and what became of the last look at it.
-#[derive(Debug, Default)]
-pub(super) struct SecretFile(Mutex<Last>);
+/// A file, its last value, and what became of the last look at it.
+#[derive(Debug)]
+pub(super) struct SecretFile(Follower<Last>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Last {
+    path: Arc<str>,
     value: Option<SecretValue>,
     /// The value before: an upstream may still repeat it.
     previous: Option<SecretValue>,
-    looked_at: Option<Instant>,
     is_unreadable: bool,
 }
 
@@ -45,8 +43,6 @@ enum ReadError {
     Io(#[from] io::Error),
     #[error("the user that the gateway runs as may not read it")]
     Forbidden,
-    #[error("it is no regular file")]
-    NoFile,
     #[error("it is empty")]
     Empty,
     #[error("it holds nothing but white space")]
@@ -54,87 +50,90 @@ enum ReadError {
     /// Such a value cannot be sent in a header: one secret a file, on one line.
     #[error("it holds a line break, a NUL or another control character within its value; a secret is one line")]
     Control,
-    #[error("it is longer than {MAX_FILE_LEN} bytes")]
-    TooLong,
     #[error("it is not UTF-8 text")]
     NoText,
+    #[error("reading it does not end")]
+    Hangs,
 }
 
 impl SecretFile {
-    /// The value, looked up again when the last look is older than [`REREAD_AFTER`].
-    pub(super) fn value(&self, path: &str, now: Instant) -> Option<SecretValue> {
-        let mut last = self.lock();
-        let is_fresh = |at: Instant| now.saturating_duration_since(at) < REREAD_AFTER;
-        if !last.looked_at.is_some_and(is_fresh) {
-            last.look(path, now);
+    /// Looks at a file for the first time.
+    pub(super) fn open(path: &str, now: Instant) -> Self {
+        let mut last = Last { path: path.into(), value: None, previous: None, is_unreadable: false };
+        match read(path) {
+            Ok(value) => {
+                hint_at_permissions(path);
+                last.value = Some(value);
+            }
+            Err(error) => last.cannot_be_read(&error),
         }
-        last.value.clone()
+        Self(Follower::new(last, REREAD_AFTER, Some(now)))
+    }
+
+    /// The value, looked up again when the last look is older than [`REREAD_AFTER`].
+    pub(super) fn value(&self, now: Instant) -> Option<SecretValue> {
+        self.0.with(now, |last| last.value.clone())
     }
 
     /// The value, and the one before it.
-    pub(super) fn known_values(&self, path: &str, now: Instant) -> Vec<SecretValue> {
-        let current = self.value(path, now);
-        current.into_iter().chain(self.lock().previous.clone()).collect()
+    pub(super) fn known_values(&self, now: Instant) -> Vec<SecretValue> {
+        self.0.with(now, |last| last.value.iter().chain(&last.previous).cloned().collect())
     }
 
     /// Whether the last look gave no value.
-    pub(super) fn is_unreadable(&self, path: &str, now: Instant) -> bool {
-        let _current = self.value(path, now);
-        self.lock().is_unreadable
+    pub(super) fn is_unreadable(&self, now: Instant) -> bool {
+        self.0.with(now, |last| last.is_unreadable)
+    }
+}
+
+impl Followed for Last {
+    type Seen = Result<SecretValue, ReadError>;
+
+    fn look(&self) -> Box<dyn FnOnce() -> Self::Seen + Send> {
+        let path = Arc::clone(&self.path);
+        Box::new(move || read(&path))
     }
 
-    /// A panic while the lock is held leaves the last value behind, which is as good as before.
-    fn lock(&self) -> MutexGuard<'_, Last> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn take(&mut self, seen: Self::Seen) {
+        let path = &*self.path;
+        let value = match seen {
+            Ok(value) => value,
+            Err(error) => return self.cannot_be_read(&error),
+        };
+        if self.is_unreadable {
+            tracing::info!(path, "a secret file can be read again");
+        } else if self.value.as_ref() != Some(&value) {
+            tracing::info!(path, "a secret file changed; its new value is used");
+        }
+        if self.value.as_ref() != Some(&value) {
+            self.previous = self.value.replace(value);
+        }
+        self.is_unreadable = false;
+    }
+
+    fn hangs(&mut self) {
+        self.cannot_be_read(&ReadError::Hangs);
     }
 }
 
 impl Last {
-    fn look(&mut self, path: &str, now: Instant) {
-        match read(path) {
-            Ok(value) => {
-                if self.is_unreadable {
-                    tracing::info!(path, "a secret file can be read again");
-                } else if self.looked_at.is_none() {
-                    hint_at_permissions(path);
-                } else if self.value.as_ref() != Some(&value) {
-                    tracing::info!(path, "a secret file changed; its new value is used");
-                }
-                if self.value.as_ref() != Some(&value) {
-                    self.previous = self.value.replace(value);
-                }
-                self.is_unreadable = false;
-            }
-            Err(error) => {
-                if !self.is_unreadable {
-                    let keeps = self.value.is_some();
-                    tracing::warn!(path, %error, keeps_last_value = keeps, "a secret file cannot be read");
-                }
-                self.is_unreadable = true;
-            }
+    fn cannot_be_read(&mut self, error: &ReadError) {
+        if !self.is_unreadable {
+            let keeps = self.value.is_some();
+            tracing::warn!(path = &*self.path, %error, keeps_last_value = keeps, "a secret file cannot be read");
         }
-        self.looked_at = Some(now);
+        self.is_unreadable = true;
     }
 }
 
 /// One trailing line break is the editor's and not the secret's.
 fn read(path: &str) -> Result<SecretValue, ReadError> {
-    let allowed = |error: io::Error| match error.kind() {
+    let bytes = files::read(path, MAX_FILE_LEN).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => ReadError::Forbidden,
-        io::ErrorKind::InvalidData => ReadError::NoText,
         _ => ReadError::Io(error),
-    };
-    // Asked before it is opened: a pipe would block until somebody writes to it.
-    if !std::fs::metadata(path).map_err(allowed)?.is_file() {
-        return Err(ReadError::NoFile);
-    }
-    // All the room at once: a text that grows leaves copies of its beginning behind.
-    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(MAX_FILE_LEN).unwrap_or_default() + 1));
-    File::open(path).map_err(allowed)?.take(MAX_FILE_LEN + 1).read_to_string(&mut text).map_err(allowed)?;
-    if u64::try_from(text.len()).is_ok_and(|len| len > MAX_FILE_LEN) {
-        return Err(ReadError::TooLong);
-    }
-    let line = text.strip_suffix('\n').unwrap_or(&text);
+    })?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| ReadError::NoText)?;
+    let line = text.strip_suffix('\n').unwrap_or(text);
     value_of(line.strip_suffix('\r').unwrap_or(line))
 }
 

@@ -32,8 +32,8 @@ impl KnowsSecrets for Secrets {
         let mut values: Vec<Zeroizing<String>> = Vec::new();
         let mut keep = |value: &str| values.push(Zeroizing::new(value.to_owned()));
         self.variables.values().for_each(|value| keep(value.expose()));
-        for (path, file) in &self.files {
-            file.known_values(path, now).iter().for_each(|value| keep(value.expose()));
+        for file in self.files.values() {
+            file.known_values(now).iter().for_each(|value| keep(value.expose()));
         }
         for (username, password) in &self.pairs {
             for user in self.known_users(username, now) {

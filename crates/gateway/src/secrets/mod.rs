@@ -80,7 +80,7 @@ impl Secrets {
     #[must_use]
     pub fn unreadable_files(&self) -> usize {
         let now = Instant::now();
-        self.files.iter().filter(|(path, file)| file.is_unreadable(path, now)).count()
+        self.files.values().filter(|file| file.is_unreadable(now)).count()
     }
 
     /// The value of a secret, if it has one. A file is read again when its value is older than a second; should that fail, the
@@ -93,7 +93,7 @@ impl Secrets {
     pub(crate) fn get_at(&self, secret: &SecretRef, now: Instant) -> Option<SecretValue> {
         match secret {
             SecretRef::Env(name) => self.variables.get(name).cloned(),
-            SecretRef::File(path) => self.files.get(path)?.value(path, now),
+            SecretRef::File(path) => self.files.get(path)?.value(now),
         }
     }
 
@@ -101,7 +101,7 @@ impl Secrets {
     fn known_values(&self, secret: &SecretRef, now: Instant) -> Vec<SecretValue> {
         match secret {
             SecretRef::Env(name) => self.variables.get(name).cloned().into_iter().collect(),
-            SecretRef::File(path) => self.files.get(path).map_or_else(Vec::new, |file| file.known_values(path, now)),
+            SecretRef::File(path) => self.files.get(path).map_or_else(Vec::new, |file| file.known_values(now)),
         }
     }
 
@@ -113,7 +113,7 @@ impl Secrets {
                 }
             }
             SecretRef::File(path) => {
-                self.files.entry(path.clone()).or_default();
+                self.files.entry(path.clone()).or_insert_with(|| SecretFile::open(path, Instant::now()));
             }
         }
     }

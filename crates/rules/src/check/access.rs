@@ -13,13 +13,13 @@ use super::variables::Variables;
 use super::{beside, secret_at};
 use crate::config::{
     ApiKeys, CertificateName, ErrorRules, JwksSource, Jwt, JwtAlgorithm, MIN_TICKET_SECRET, Provider, ProviderKind,
-    SecretRef, Target, TicketKey, Tickets,
+    SecretRef, Target, TicketKey, Tickets, weakness_of_ticket_secret,
 };
 use crate::diagnostics::{Problems, did_you_mean, listing};
 use crate::egress;
 use crate::schema::table::access::{API_KEYS, JWKS, JWT, MTLS, TICKETS};
 use crate::schema::values::{integer, parse_duration};
-use crate::source::{Entry, Node, Span, Style};
+use crate::source::{Entry, Node, Span, Style, Value};
 use crate::url::{Origin, Scheme, Url};
 
 /// What routes may name, and what is known of the listeners.
@@ -87,7 +87,13 @@ impl AccessCheck<'_> {
     fn api_keys(&mut self, node: &Node) -> Option<ApiKeys> {
         let fields = Fields::new(Some(node), &API_KEYS);
         let keys = key_file::read_keys(fields.get("keys").map(Node::items).unwrap_or_default(), self.problems);
-        if fields.get("file").is_none() && fields.get("keys").is_none() {
+        if let Some(none) =
+            fields.get("keys").filter(|keys| matches!(&keys.value, Value::List(items) if items.is_empty()))
+        {
+            self.problems
+                .error(none.span, "there is no key in this list")
+                .hint("add one, as `tidegate keys new` prints it, or remove `keys`");
+        } else if fields.get("file").is_none() && fields.get("keys").is_none() {
             self.problems
                 .error(node.span, "there is no key")
                 .hint("name a `file`, or list `keys`; `tidegate keys new` makes one");
@@ -276,16 +282,11 @@ impl AccessCheck<'_> {
         Some(keys)
     }
 
-    /// A secret in a file is not there to be looked at; it is judged when it is used.
+    /// One in a file is looked at with the other files, and again when it is used.
     fn check_secret(&mut self, node: &Node, secret: &SecretRef) {
         let SecretRef::Env(name) = secret else { return };
-        let len = self.variables.environment.get(name).map_or(MIN_TICKET_SECRET, str::len);
-        if len < MIN_TICKET_SECRET {
-            self.problems
-                .error(node.span, format!("the secret in `{name}` is too short to sign tickets: it has {len} bytes"))
-                .hint(format!(
-                    "give it {MIN_TICKET_SECRET} random ones at least, such as `openssl rand -base64 48` makes"
-                ));
+        if let Some(weakness) = self.variables.environment.get(name).and_then(weakness_of_ticket_secret) {
+            self.problems.error(node.span, format!("the secret in `{name}` {weakness}")).hint(ticket_secret_hint());
         }
     }
 
@@ -310,6 +311,11 @@ impl AccessCheck<'_> {
         }
         Some(names)
     }
+}
+
+/// What to do about a weak one.
+pub(super) fn ticket_secret_hint() -> String {
+    format!("give it {MIN_TICKET_SECRET} random ones at least, such as `openssl rand -base64 48` makes")
 }
 
 /// Reports a name that no provider has.

@@ -30,7 +30,7 @@ pub fn key_file(path: &str, text: &str) -> Result<Vec<ApiKey>, Report> {
     let broken = problems.has_errors();
     match keys {
         Some(keys) if !broken => Ok(keys),
-        _ => Err(Report::new(vec![(path.into(), text.into())], problems.into_vec())),
+        _ => Err(Report::hiding(vec![(path.into(), text.into())], problems.into_vec(), &[path.into()])),
     }
 }
 

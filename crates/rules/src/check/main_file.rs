@@ -53,6 +53,11 @@ pub(super) fn read(root: &Node, variables: &Variables<'_>, problems: &mut Proble
     let clients = fair_use::clients(file.get("fair-use"));
     let log = log(file.object("log", &LOG), problems);
     let admin = file.object("admin", &ADMIN).read("address", address)?;
+    if let (false, Some(node)) = (admin.ip().to_canonical().is_loopback(), root.get("admin")) {
+        problems
+            .warning(node.span, "the admin side can be reached from other machines, and asks nobody who they are")
+            .hint("write `127.0.0.1:9464`, or let a firewall or a network policy admit the monitoring only");
+    }
     check_addresses(root, problems);
     warn_of_wide_networks(file.object("egress", &EGRESS).get("allow-private"), problems);
     let allow_private = allow_private(file.object("egress", &EGRESS).get("allow-private"));

@@ -32,7 +32,7 @@ mod variables;
 use std::sync::Arc;
 
 pub use crate::config::Environment;
-use crate::config::{Config, Route, SecretRef};
+use crate::config::{Config, Route, SecretRef, weakness_of_ticket_secret};
 use crate::diagnostics::{Problem, Problems, Report};
 use crate::schema::{MAIN, ROUTE, Shape};
 use crate::source::{self, Node, Span};
@@ -99,12 +99,20 @@ struct Load<'s> {
     source: &'s dyn Source,
     variables: Variables<'s>,
     texts: Vec<(Arc<str>, Arc<str>)>,
+    /// Files of keys, which no report shows.
+    hidden: Vec<Arc<str>>,
     problems: Vec<Problem>,
 }
 
 impl<'s> Load<'s> {
     fn new(source: &'s dyn Source, env: &'s Environment, missing: Missing) -> Self {
-        Self { source, variables: Variables::new(env, missing), texts: Vec::new(), problems: Vec::new() }
+        Self {
+            source,
+            variables: Variables::new(env, missing),
+            texts: Vec::new(),
+            hidden: Vec::new(),
+            problems: Vec::new(),
+        }
     }
 
     fn run(mut self, main_path: &str) -> Outcome {
@@ -116,12 +124,13 @@ impl<'s> Load<'s> {
         self.problems.extend(main_problems.into_vec());
         self.key_files(root.as_ref());
         self.key_sets(root.as_ref());
+        self.ticket_secrets(root.as_ref());
         let routes: Vec<_> = files.into_iter().map(|file| self.route(&file, &ways)).collect();
         let usable: Vec<_> = routes.iter().flatten().collect();
         self.problems.extend(conflicts::find(&usable));
         let config = config(main, routes);
         let files = self.texts.iter().map(|(file, _)| file.to_string()).collect();
-        (config, Report::new(self.texts, self.problems), files, self.variables.into_named())
+        (config, Report::hiding(self.texts, self.problems, &self.hidden), files, self.variables.into_named())
     }
 
     /// Reads a file and walks its structure.
@@ -159,6 +168,7 @@ impl<'s> Load<'s> {
         let main = self.texts.first().map(|(file, _)| Arc::clone(file)).unwrap_or_default();
         for node in files {
             let Some(path) = node.text().map(|path| beside(&main, path)) else { continue };
+            self.hidden.push(path.as_str().into());
             match self.source.read(&path) {
                 Ok(text) => {
                     let mut problems = Problems::new(path.as_str().into());
@@ -197,6 +207,27 @@ impl<'s> Load<'s> {
                 problems
                     .error(node.span, format!("this file of an issuer's keys cannot be used: {error}"))
                     .hint("it holds a JSON Web Key Set, `{ \"keys\": [ … ] }`, and its path is relative to this file");
+            }
+        }
+        self.problems.extend(problems.into_vec());
+    }
+
+    /// Looks at the files of secrets that sign tickets. They may come later, or change, so what is wrong with them is a warning.
+    fn ticket_secrets(&mut self, root: Option<&Node>) {
+        let providers = root.and_then(|root| root.get("access")).map(Node::entries).unwrap_or_default();
+        let main = self.texts.first().map(|(file, _)| Arc::clone(file)).unwrap_or_default();
+        let mut problems = Problems::new(Arc::clone(&main));
+        let lists = providers.iter().filter_map(|entry| entry.value.get("tickets")?.get("keys"));
+        for node in lists.flat_map(Node::items).filter_map(|key| key.get("secret")?.get("file")) {
+            let Some(path) = node.text().filter(|path| !path.is_empty()) else { continue };
+            let complaint = match self.source.read(&beside(&main, path)) {
+                Err(error) => Some(format!("cannot be read: {error}")),
+                Ok(text) => weakness_of_ticket_secret(text.trim_end_matches(['\r', '\n'])),
+            };
+            if let Some(complaint) = complaint {
+                problems
+                    .warning(node.span, format!("the secret in this file {complaint}"))
+                    .hint(format!("{}; until then this key neither signs nor verifies", access::ticket_secret_hint()));
             }
         }
         self.problems.extend(problems.into_vec());

@@ -7,7 +7,7 @@ use super::secret_at;
 use super::template;
 use super::variables::Variables;
 use crate::config::{HeaderItem, SecretRef};
-use crate::diagnostics::Problems;
+use crate::diagnostics::{Problems, is_written_credential};
 use crate::expr::Template;
 use crate::source::{Entry, Node};
 
@@ -126,6 +126,12 @@ impl RuleCheck<'_> {
             self.problems
                 .error(entry.value.span, "a header value is one line without control characters")
                 .hint("write it on one line, without `|` or `>`");
+        }
+        if template.as_literal().is_some_and(|text| is_written_credential(name, text)) {
+            self.problems
+                .warning(entry.value.span, format!("the credential in `{name}` is written out"))
+                .mask(entry.value.span)
+                .hint("whoever reads this file has it: use `auth` of the target, or `{ env: NAME }` or `{ file: PATH }` in its place");
         }
         Some(HeaderItem::Written(name.to_owned(), template))
     }

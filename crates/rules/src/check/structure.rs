@@ -10,7 +10,7 @@ use crate::source::{Entry, Node, Span, Style, Value};
 use super::variables::Variables;
 
 /// Objects in which people write a secret under a key of their own making.
-const KEEPS_SECRETS: [&str; 3] = ["API key", "ticket key", "secret"];
+const KEEPS_SECRETS: [&str; 5] = ["API key", "ticket key", "secret", "optional secret", "auth"];
 
 /// Walks a file. `text` is what it was parsed from.
 pub(super) fn walk(
@@ -60,7 +60,8 @@ impl Walk<'_, '_> {
     fn wrong_kind(&mut self, node: &mut Node, shape: &Shape, place: &str) {
         let hint = format!("write {}", shape.describe());
         if node.is_nothing() {
-            self.problems.error(Span::new(node.span.start, node.span.start), format!("{place} is empty")).hint(hint);
+            let what = if node.text() == Some("") { "empty" } else { "null" };
+            self.problems.error(Span::new(node.span.start, node.span.start), format!("{place} is {what}")).hint(hint);
         } else {
             let found = match &node.value {
                 Value::List(_) => "a list",
@@ -125,11 +126,16 @@ impl Walk<'_, '_> {
         if entry.key == "<<" {
             return;
         }
+        let keeps_secrets = KEEPS_SECRETS.contains(&object.name);
         let hint = did_you_mean(&entry.key, object.names());
+        // A key that is no slip of another may be the secret itself, written into braces of its own.
+        let message = match hint {
+            None if keeps_secrets => format!("{} has no such key", a(object.name)),
+            _ => format!("{} has no key `{}`", a(object.name), entry.key),
+        };
         let hint = hint.unwrap_or_else(|| format!("its keys are {}", listing(object.names()).replace(" or ", " and ")));
-        let message = format!("{} has no key `{}`", a(object.name), entry.key);
         let problem = self.problems.error(entry.key_span, message).label("unknown key").hint(hint);
-        if KEEPS_SECRETS.contains(&object.name) {
+        if keeps_secrets {
             problem.mask(entry.value.span);
         }
     }

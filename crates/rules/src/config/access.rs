@@ -203,6 +203,20 @@ pub struct TicketKey {
 /// The shortest secret that may sign tickets, in bytes: as long as the signature's hash (RFC 2104, section 3).
 pub const MIN_TICKET_SECRET: usize = 32;
 
+/// Different bytes that a random secret of that length has at the very least: hexadecimal digits have fewer than these once in a
+/// hundred thousand times, blanks and a repeated letter always.
+const MIN_VARIETY: usize = 8;
+
+/// Why a secret may not sign tickets, in words; none if it may. A weak one could be found by trying, with any ticket as the proof.
+#[must_use]
+pub fn weakness_of_ticket_secret(secret: &str) -> Option<String> {
+    if secret.len() < MIN_TICKET_SECRET {
+        return Some(format!("is too short to sign tickets: it has {} bytes", secret.len()));
+    }
+    let variety = secret.bytes().collect::<std::collections::BTreeSet<_>>().len();
+    (variety < MIN_VARIETY).then(|| "is too weak to sign tickets: it repeats a few characters".to_owned())
+}
+
 impl Provider {
     /// The kind's word in the main file.
     #[must_use]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
+use super::hidden::{Hidden, Hiding};
 use super::render::{self, Colours};
 use super::{Problem, Severity};
 use crate::source::Span;
@@ -24,12 +25,25 @@ pub struct Report {
 impl Report {
     /// A report about these files (name and text, in the order they were read).
     #[must_use]
-    pub fn new(mut sources: Vec<(Arc<str>, Arc<str>)>, mut problems: Vec<Problem>) -> Self {
+    pub fn new(sources: Vec<(Arc<str>, Arc<str>)>, problems: Vec<Problem>) -> Self {
+        Self::hiding(sources, problems, &[])
+    }
+
+    /// The same, where some of the files hold credentials and are not shown.
+    pub(crate) fn hiding(
+        mut sources: Vec<(Arc<str>, Arc<str>)>,
+        mut problems: Vec<Problem>,
+        hidden_files: &[Arc<str>],
+    ) -> Self {
         for (file, text) in &mut sources {
-            let of_file = problems.iter().filter(|problem| problem.file == *file);
-            for span in of_file.flat_map(|problem| &problem.masked) {
-                *text = masked(text, *span);
-            }
+            let hiding = if hidden_files.contains(file) { Hiding::All } else { Hiding::Secrets };
+            let hidden = Hidden::of(text, hiding);
+            let of_file = || problems.iter().filter(|problem| problem.file == *file);
+            *text = of_file().flat_map(|problem| &problem.masked).fold(hidden.text.as_str().into(), masked);
+            problems
+                .iter_mut()
+                .filter(|problem| problem.file == *file)
+                .for_each(|problem| hide(problem, &hidden, hiding));
         }
         let position = |file: &Arc<str>| sources.iter().position(|(name, _)| name == file);
         problems.sort_by_key(|problem| (position(&problem.file), problem.span));
@@ -83,10 +97,23 @@ impl Report {
 }
 
 /// A text in which a range shows asterisks, byte for byte, so that every other place keeps its offset.
-fn masked(text: &str, span: Span) -> Arc<str> {
-    let (Some(before), Some(after)) = (text.get(..span.start), text.get(span.end..)) else { return text.into() };
-    let hidden: String = span.of(text).bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }).collect();
+fn masked(text: Arc<str>, span: &Span) -> Arc<str> {
+    let (Some(before), Some(after)) = (text.get(..span.start), text.get(span.end..)) else { return text };
+    let hidden: String = span.of(&text).bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }).collect();
     format!("{before}{hidden}{after}").into()
+}
+
+/// Takes hidden words out of what a problem says.
+fn hide(problem: &mut Problem, hidden: &Hidden, hiding: Hiding) {
+    let labels = problem.related.iter_mut().map(|related| &mut related.label);
+    // Hints quote what should stand there, which may stand elsewhere in the file.
+    let hint = problem.hint.as_mut().filter(|_| hiding == Hiding::All);
+    let texts = std::iter::once(&mut problem.message).chain(&mut problem.label).chain(hint).chain(labels);
+    for text in texts {
+        if let Some(without) = hidden.message(text) {
+            *text = without;
+        }
+    }
 }
 
 fn position(text: &str, span: Span) -> (usize, usize) {

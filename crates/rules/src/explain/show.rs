@@ -3,7 +3,8 @@
 use percent_encoding::utf8_percent_encode;
 
 use crate::config::{Auth, Body, FormItem, HeaderItem, Poll, RequestRule, Step, TextOrSecret, Tree, UrlRule};
-use crate::expr::{COMPONENT, Piece, Template, to_json};
+use crate::diagnostics::{is_credential, is_written_credential};
+use crate::expr::{COMPONENT, Piece, Reference, Template, to_json};
 use crate::run::Facts;
 
 /// What stands for a secret.
@@ -80,6 +81,9 @@ pub(super) fn headers(rule: &RequestRule, facts: &Facts) -> Vec<(String, String)
     let mut fields: Vec<(String, String)> = rule.target.auth.iter().filter_map(credentials).collect();
     for item in rule.target.headers.iter().chain(&rule.headers) {
         let (name, value) = match item {
+            HeaderItem::Written(name, template) if is_own_credential(name, template) => {
+                (name.clone(), Some(MASK.to_owned()))
+            }
             HeaderItem::Written(name, template) => (name.clone(), plain(template, facts)),
             HeaderItem::Secret(name, _) => (name.clone(), Some(MASK.to_owned())),
             HeaderItem::Learned(template) => ("‹each of›".to_owned(), plain(template, facts)),
@@ -93,6 +97,15 @@ pub(super) fn headers(rule: &RequestRule, facts: &Facts) -> Vec<(String, String)
         fields.push(("Content-Type".to_owned(), media_type));
     }
     fields
+}
+
+/// Whether a header is a credential that was written out or comes from the environment, and not from the upload or an answer.
+fn is_own_credential(name: &str, template: &Template) -> bool {
+    let of_environment = |reference: &Reference| reference.path.first().is_some_and(|root| root == "env");
+    match template.as_literal() {
+        Some(text) => is_written_credential(name, text),
+        None => is_credential(name) && template.references().iter().any(of_environment),
+    }
 }
 
 fn item_repeats(item: &HeaderItem) -> bool {

@@ -93,6 +93,20 @@ fn says_whose_pages_may_upload() {
 }
 
 #[test]
+fn a_credential_that_is_written_out_in_a_header_is_not_shown() {
+    let route = one_route(
+        "route: r\npath: /r\ntargets: { t: { url: https://example.com, headers: { Authorization: Bearer pl41n, X-Upload-Token: pl41n-and-longer } } }\n\
+         steps:\n  - { id: s, request: PUT /x, target: t, body: file, headers: { X-Name: '${ file.name }', X-Api-Key: '${ file.name }' } }\n"
+            .to_owned(),
+    );
+    let shown = explain(&route, example_offer("a.txt", Some(3), &[]))
+        .unwrap_or_else(|failure| panic!("{}", failure.detail))
+        .to_string();
+    assert!(shown.contains("Authorization: ***") && shown.contains("X-Upload-Token: ***"), "{shown}");
+    assert!(!shown.contains("pl41n") && shown.contains("X-Api-Key: a.txt"), "{shown}");
+}
+
+#[test]
 fn shows_what_clients_may_take() {
     let mut route = (*shipped_route("flowkiwi-media")).clone();
     route.limits.client.uploads = Some(4);

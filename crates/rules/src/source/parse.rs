@@ -38,7 +38,7 @@ pub fn parse(text: &str, problems: &mut Problems) -> Option<Node> {
         builder
             .problems
             .error(Span::default(), "the file is empty")
-            .hint("write a route into it, or remove it from `routes`");
+            .hint("write into it what belongs there, or do not name it in the main file");
     }
     builder.root
 }
