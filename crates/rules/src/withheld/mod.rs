@@ -1,7 +1,7 @@
 //! Values that no text may repeat, taken out of texts that others wrote.
 //!
 //! An upstream that says "invalid key 5f3c…" tells the caller the key, whatever it looks like. What was sent, or handed out, as
-//! a credential is known exactly, so it is looked for exactly, however it is spelled: see [`view`]. This comes before everything
+//! a credential is known exactly, so it is looked for exactly, however it is spelled: see `view`. This comes before everything
 //! else that happens to a text. A pattern or a cut that takes a part of a value away would hide the rest from the search, and
 //! the rest would leave.
 
