@@ -58,11 +58,16 @@ fn read(chunks: &[Bytes], limits: HeadLimits) -> Connection {
         let mut rest = chunk.as_ref();
         loop {
             if let (Some(body), Some(message)) = (&mut follower, connection.messages.last_mut()) {
-                match body.follow(rest) {
-                    Ok(taken) => {
+                match body.step(rest) {
+                    Ok(step) => {
+                        let taken = step.framing + step.data;
                         message.body.extend_from_slice(&rest[..taken]);
                         message.is_whole = body.is_complete();
                         rest = &rest[taken..];
+                        if !message.is_whole && !rest.is_empty() {
+                            assert!(taken > 0, "a body that goes on takes all that came");
+                            continue;
+                        }
                     }
                     Err(error) => {
                         // How much of a broken body went before its fault hangs on the cuts.

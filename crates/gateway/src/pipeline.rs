@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 use http::Request;
-use hyper::body::Incoming;
 use rules::admission::admit;
 use rules::config::Route;
 use rules::failure::{Committed, Failure, Problem};
@@ -23,7 +22,7 @@ use crate::access;
 use crate::app::{App, ConnectionInfo};
 use crate::cors::Preflight;
 use crate::ingress::refused::RefusedHead;
-use crate::ingress::{self, Arrival, BodyReader, ClientFile, NotLetIn, UploadRequest};
+use crate::ingress::{self, Arrival, BodyReader, ClientBody, ClientFile, NotLetIn, UploadRequest};
 use crate::ledger::Ledger;
 use crate::metrics::PreflightVerdict;
 use crate::respond::{self, Reply};
@@ -35,7 +34,7 @@ use crate::undo::Begun;
 
 /// Answers one request. The upload runs in a task of its own, so that it outlives the client's connection once its last bytes
 /// were released.
-pub(crate) async fn handle(app: Arc<App>, connection: Arc<ConnectionInfo>, request: Request<Incoming>) -> Reply {
+pub(crate) async fn handle(app: Arc<App>, connection: Arc<ConnectionInfo>, request: Request<ClientBody>) -> Reply {
     let (head, body) = request.into_parts();
     let mut ledger = Ledger::open(&head);
     if let Some(refused) = head.extensions.get::<RefusedHead>() {

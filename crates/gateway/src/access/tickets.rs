@@ -6,7 +6,6 @@ use bytes::BytesMut;
 use futures::future::poll_fn;
 use http::Method;
 use http::request::Parts;
-use hyper::body::Incoming;
 use rules::access::{Client, MAX_TICKET_LEN, MintRequest, Ticket, TicketError, key_id, open, seal, url_of};
 use rules::config::{MIN_TICKET_SECRET, Route, SecretRef, Tickets, weakness_of_ticket_secret};
 use rules::failure::{Failure, Problem};
@@ -20,7 +19,7 @@ use super::Keeper;
 use super::credentials::Credential;
 use super::refusal::{Reason, Shown};
 use crate::app::{App, ConnectionInfo};
-use crate::ingress::{self, BodyReader};
+use crate::ingress::{self, BodyReader, ClientBody};
 use crate::ledger::Ledger;
 use crate::memory::UploadMemory;
 use crate::respond::{self, Reply};
@@ -92,7 +91,7 @@ pub(crate) async fn mint(
     connection: &ConnectionInfo,
     ledger: &Ledger,
     mut head: Parts,
-    body: Incoming,
+    body: ClientBody,
 ) -> Reply {
     let credential = super::credentials::take(&mut head);
     let awaits_100 = ingress::awaits_100(&head);
@@ -100,7 +99,7 @@ pub(crate) async fn mint(
     let checked = checked.and_then(|()| ingress::content_length(&head));
     let length = checked.as_ref().ok().copied().flatten();
     let none = ClientDigests::default();
-    let mut body = BodyReader::new(body, connection.http2, awaits_100, length, none, &app.config.timeouts);
+    let mut body = BodyReader::new(body, awaits_100, length, none, &app.config.timeouts);
     let minted = match checked {
         Ok(_) => mint_for(app, connection, &head, credential, &mut body).await,
         Err(failure) => Err(failure),

@@ -9,32 +9,26 @@
 use std::error::Error as _;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::FutureExt as _;
-use http::HeaderMap;
-use http_body::{Body as _, Frame};
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use rules::config::Timeouts;
 use rules::run::TransferTrouble;
 use tokio::time::{Instant, Sleep};
 use wire::digest::{ClientDigests, DigestMismatch, Digester};
-use wire::fields::is_forbidden_trailer;
-use wire::http1::gate::BodyError;
 
+use super::client_body::{BodyTrouble, ClientBody};
 use crate::fairuse::{HeldBack, Meter};
 
 /// Reads a request's body.
 #[derive(Debug)]
 pub(crate) struct BodyReader {
-    body: Incoming,
-    http2: bool,
+    body: ClientBody,
     announced: Option<u64>,
     received: u64,
-    /// Whether a client that waits for `100 Continue` still does: hyper sends it when the body is first asked for.
+    /// Whether a client that waits for `100 Continue` still does: it is sent when the body is first asked for.
     awaits_100: bool,
     ended: bool,
     whole: Option<WholeBodyCheck>,
@@ -53,8 +47,7 @@ impl BodyReader {
     /// Wraps a body. `awaits_100` says that its client sends nothing before it is asked to; `announced` is the request's
     /// `Content-Length`; `whole` are digests of the whole body.
     pub(crate) fn new(
-        body: Incoming,
-        http2: bool,
+        body: ClientBody,
         awaits_100: bool,
         announced: Option<u64>,
         whole: ClientDigests,
@@ -65,7 +58,6 @@ impl BodyReader {
             (!algorithms.is_empty()).then(|| WholeBodyCheck { digester: Digester::new(algorithms), expected: whole });
         Self {
             body,
-            http2,
             announced,
             received: 0,
             awaits_100,
@@ -92,22 +84,28 @@ impl BodyReader {
         self.ended
     }
 
-    /// What is left of the body, unless it was read to its end, or its client still waits for `100 Continue`: it must not get
-    /// one by our reading on.
+    /// What is left of an HTTP/2 stream, unless it was read to its end, or its client still waits for `100 Continue`: it must not
+    /// get one by our reading on. An HTTP/1 connection reads on by itself.
     pub(crate) fn into_rest(self) -> Option<Incoming> {
-        (!self.awaits_100 && !self.ended).then_some(self.body)
+        match self.body {
+            ClientBody::Http2(rest) if !self.awaits_100 && !self.ended => Some(rest),
+            _ => None,
+        }
+    }
+
+    /// Whoever takes the bytes is slower than the client.
+    pub(crate) fn slow_down(&mut self) {
+        self.body.slow_down();
     }
 
     /// Why a client went away that was not being read: a body that contradicts its announced length makes HTTP/2 reset the
     /// stream, which looks like a vanished client until the body is asked.
     pub(crate) fn why_gone(&mut self) -> TransferTrouble {
-        while let Some(Some(frame)) = self.body.frame().now_or_never() {
-            match frame {
-                Ok(frame) => {
-                    let len = frame.data_ref().map_or(0, Bytes::len);
-                    self.received = self.received.saturating_add(len as u64);
-                }
-                Err(error) => return self.trouble(&error),
+        let mut cx = Context::from_waker(Waker::noop());
+        while let Poll::Ready(Some(data)) = self.body.poll_data(&mut cx) {
+            match data {
+                Ok(data) => self.received = self.received.saturating_add(data.len() as u64),
+                Err(trouble) => return self.trouble(&trouble),
             }
         }
         TransferTrouble::ClientGone
@@ -132,22 +130,15 @@ impl BodyReader {
             return Poll::Ready(Ok(None));
         }
         self.awaits_100 = false;
-        loop {
-            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
-                return self.patience.poll_waiting(self.received, cx).map(Err);
-            };
-            self.patience.moved();
-            match frame {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if !data.is_empty() => return Poll::Ready(self.take(data).map(Some)),
-                    Ok(_) => {}
-                    // Trailers carry nothing that Tidegate uses.
-                    Err(trailers) => check_trailers(&trailers)?,
-                },
-                Some(Err(error)) => return Poll::Ready(Err(self.trouble(&error))),
-                None => return Poll::Ready(self.prove_end().map(|()| None)),
-            }
-        }
+        let Poll::Ready(data) = self.body.poll_data(cx) else {
+            return self.patience.poll_waiting(self.received, cx).map(Err);
+        };
+        self.patience.moved();
+        Poll::Ready(match data {
+            Some(Ok(data)) => self.take(data).map(Some),
+            Some(Err(trouble)) => Err(self.trouble(&trouble)),
+            None => self.prove_end().map(|()| None),
+        })
     }
 
     fn take(&mut self, data: Bytes) -> Result<Bytes, TransferTrouble> {
@@ -162,7 +153,7 @@ impl BodyReader {
     }
 
     fn prove_end(&mut self) -> Result<(), TransferTrouble> {
-        if self.http2 && !self.body.is_end_stream() {
+        if matches!(&self.body, ClientBody::Http2(_)) && !self.body.is_at_end() {
             return Err(TransferTrouble::ClientGone);
         }
         if let Some(expected) = self.announced.filter(|announced| self.received < *announced) {
@@ -180,41 +171,24 @@ impl BodyReader {
     }
 
     /// A body that breaks HTTP's framing is the client's mistake; anything else means that the client went away.
-    fn trouble(&self, error: &hyper::Error) -> TransferTrouble {
+    fn trouble(&self, trouble: &BodyTrouble) -> TransferTrouble {
+        let error = match trouble {
+            BodyTrouble::Gone => return TransferTrouble::ClientGone,
+            BodyTrouble::Framing(broken) => return TransferTrouble::MalformedRequest(broken.to_string()),
+            BodyTrouble::Http2(error) => error,
+        };
         let h2 = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
-        if let Some(h2) = h2 {
-            return match h2.reason() {
-                // h2 itself compares the count with `content-length` and resets the stream.
-                Some(h2::Reason::PROTOCOL_ERROR) if h2.is_library() => match self.announced {
-                    Some(expected) if self.received < expected => {
-                        TransferTrouble::EndedShort { expected, received: self.received }
-                    }
-                    Some(expected) => TransferTrouble::RanOver { expected },
-                    None => TransferTrouble::MalformedRequest("the body breaks HTTP/2's framing".to_owned()),
-                },
-                _ => TransferTrouble::ClientGone,
-            };
+        match h2.and_then(|h2| h2.reason().filter(|_| h2.is_library())) {
+            // h2 itself compares the count with `content-length` and resets the stream.
+            Some(h2::Reason::PROTOCOL_ERROR) => match self.announced {
+                Some(expected) if self.received < expected => {
+                    TransferTrouble::EndedShort { expected, received: self.received }
+                }
+                Some(expected) => TransferTrouble::RanOver { expected },
+                None => TransferTrouble::MalformedRequest("the body breaks HTTP/2's framing".to_owned()),
+            },
+            _ => TransferTrouble::ClientGone,
         }
-        let io = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
-        let by_gate = io.and_then(|io| io.get_ref()?.downcast_ref::<BodyError>());
-        if let Some(broken) = by_gate {
-            return TransferTrouble::MalformedRequest(broken.to_string());
-        }
-        let broken_framing = io
-            .is_some_and(|io| matches!(io.kind(), std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData));
-        if error.is_parse() || broken_framing {
-            return TransferTrouble::MalformedRequest("the body's chunked framing is malformed".to_owned());
-        }
-        TransferTrouble::ClientGone
-    }
-}
-
-/// On HTTP/1 the gate has looked at them by now.
-fn check_trailers(frame: &Frame<Bytes>) -> Result<(), TransferTrouble> {
-    let mut names = frame.trailers_ref().into_iter().flat_map(HeaderMap::keys);
-    match names.any(|name| is_forbidden_trailer(name.as_str().as_bytes())) {
-        true => Err(TransferTrouble::MalformedRequest(BodyError::ForbiddenTrailer.to_string())),
-        false => Ok(()),
     }
 }
 
@@ -296,6 +270,8 @@ impl Patience {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+
+    use futures::FutureExt as _;
 
     use super::*;
 

@@ -1,6 +1,7 @@
 //! Ingress: from a request to an upload that may begin. The head is checked and routed here, a form is read up to its file.
 
 pub(crate) mod body;
+mod client_body;
 pub(crate) mod drain;
 mod form;
 mod head;
@@ -12,14 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http_body::Body as _;
-use hyper::body::Incoming;
 use rules::access::Pass;
 use rules::failure::{Failure, Problem};
 use rules::routing::{Match, Routing};
 use time::OffsetDateTime;
 
 pub(crate) use body::BodyReader;
+pub(crate) use client_body::{BodyTrouble, ClientBody, Http1Body};
 pub(crate) use head::{awaits_100, check as check_head};
 pub(crate) use read::{UploadRequest, read};
 pub(crate) use source::ClientFile;
@@ -68,7 +68,7 @@ const COME_BACK: Duration = Duration::from_secs(1);
 /// A request that is not let in.
 pub(crate) struct TurnedAway {
     why: NotLetIn,
-    body: Incoming,
+    body: ClientBody,
     /// Whether its client sends nothing before it is asked to.
     awaits_100: bool,
     /// Whether the head itself is one that a strict server must not serve: what follows it on the connection is not trusted.
@@ -93,7 +93,7 @@ pub(crate) async fn let_in(
     ledger: &mut Ledger,
     connection: &ConnectionInfo,
     mut head: Parts,
-    body: Incoming,
+    body: ClientBody,
 ) -> Result<(Arrival, BodyReader), Box<TurnedAway>> {
     let awaits_100 = head::awaits_100(&head);
     let credential = access::take_credential(&mut head);
@@ -126,7 +126,7 @@ pub(crate) async fn let_in(
     match admitted.await {
         Ok((place, matched, Entry { pass, ticket }, sizes, whole)) => {
             let timeouts = &app.config.timeouts;
-            let body = BodyReader::new(body, connection.http2, awaits_100, sizes.content_length, whole, timeouts);
+            let body = BodyReader::new(body, awaits_100, sizes.content_length, whole, timeouts);
             let body = body.metered(place.grant.meter(&connection.held_back), connection.held_back.clone());
             let received = OffsetDateTime::now_utc();
             Ok((Arrival { ledger: ledger.clone(), matched, head, received, pass, ticket, place }, body))
@@ -141,11 +141,15 @@ impl TurnedAway {
     /// Listens to a client for a while that is sending, so that it hears the answer; one that waits for `100 Continue` has sent
     /// nothing. Gives why it is not let in, and whether the connection must be closed after the answer.
     pub(crate) fn hear_out(self, app: &App) -> (NotLetIn, bool) {
-        let unread = !self.body.is_end_stream();
-        if unread && !self.awaits_100 {
-            // Too many at once: the body is dropped, and its connection closed after the answer.
+        let unread = !self.body.is_at_end();
+        // An HTTP/1 connection reads on by itself.
+        if let ClientBody::Http2(body) = self.body
+            && unread
+            && !self.awaits_100
+        {
+            // Too many at once: the body is dropped, and its stream reset after the answer.
             if let Some(drain) = app.drains.begin() {
-                app.tasks.spawn(drain.read_and_discard(self.body));
+                app.tasks.spawn(drain.read_and_discard(body));
             }
         }
         (self.why, unread || self.is_dubious)

@@ -97,6 +97,10 @@ impl FileSource for ClientFile<'_> {
         }
     }
 
+    fn slow_down(&mut self) {
+        self.body.slow_down();
+    }
+
     fn awaited(&self) -> Side {
         if self.body.is_held_back() { Side::Gateway } else { Side::Client }
     }

@@ -1,26 +1,23 @@
-//! What a connection may buffer, paid out of the budget: little when it is accepted, more when it proves to be fast, while memory
-//! is plenty.
+//! What a connection may buffer, paid out of the budget when it is accepted. Bytes of bodies are read into buffers that are lent
+//! (`read_buffers`).
 //!
 //! An attacker would open as many connections as the process takes and say next to nothing on each: such a connection costs
 //! [`BASE`], so that the budget holds more of them than `limits.connections` allows by default.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::gate::COVERED;
+use super::read_buffers::LEAST_READ;
 use crate::budget::{Budget, Permit};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// What the first reads of a connection give at most.
-pub(super) const FIRST_READ: usize = 8 * KIB;
-/// What a read gives at most. Bytes per system call decide what a transfer costs, up to about this.
-pub(super) const MOST_READ: usize = 256 * KIB;
-/// Up to here a read buffer is nearly as good as the largest, and connections may use more of the budget for it.
-const GOOD_READ: usize = 64 * KIB;
-
-/// What every connection is charged: the buffer of its first reads, and what the gate may hold back.
-const BASE: usize = read_buffer(FIRST_READ) + COVERED;
+/// hyper's least buffer: the fixed heads of the gate come through it.
+pub(super) const HYPERS_BUFFER: usize = 8 * KIB;
+/// Of a head that came in pieces, what the connection paid for when it was accepted.
+const COVERED: usize = 4 * KIB;
+/// What every connection is charged: hyper's buffer, a read when the budget pays for nothing more, and the beginning of a head.
+const BASE: usize = HYPERS_BUFFER + LEAST_READ + COVERED;
 /// Records and handshake messages that rustls holds per connection: one incoming record of 16 KiB and as much to send.
 const TLS: usize = 36 * KIB;
 
@@ -33,18 +30,12 @@ const LEAST_WINDOW: usize = 65_535;
 /// The share of the budget that connections never exceed, in eighths.
 const CONNECTIONS_SHARE: usize = 7;
 
-/// The buffer that hyper has for reads of this size: it makes room for twice as much after a read that filled it.
-const fn read_buffer(read: usize) -> usize {
-    if read * 2 < MOST_READ { read * 2 } else { MOST_READ }
-}
-
-/// A connection's share of the budget. It grows and never shrinks, as buffers that were large are not given back before the
-/// connection ends.
+/// A connection's share of the budget. It grows and never shrinks: a client that sent a large head may send another.
 #[derive(Debug)]
 pub(super) struct ConnectionBuffers {
     permit: Permit,
     ceiling_unit: usize,
-    /// Bytes held back by the gate that were paid for beside [`COVERED`].
+    /// Bytes of heads that were paid for beside [`COVERED`].
     held: usize,
 }
 
@@ -57,15 +48,9 @@ impl ConnectionBuffers {
         Some(Self { permit, ceiling_unit, held: 0 })
     }
 
-    /// Pays for reads of `to` bytes where `from` are paid for; false if the budget cannot.
-    pub(super) fn grow_reads(&mut self, from: usize, to: usize) -> bool {
-        let more = read_buffer(to).saturating_sub(read_buffer(from));
-        self.grow(more, if to <= GOOD_READ { 6 } else { 4 })
-    }
-
-    /// Pays for `len` bytes held back by the gate, twice: they are copied into hyper's buffer when they pass.
+    /// Pays for a head of which `len` bytes came.
     pub(super) fn hold(&mut self, len: usize) -> bool {
-        let wanted = len.saturating_mul(2).saturating_sub(COVERED);
+        let wanted = len.saturating_sub(COVERED);
         let more = wanted.saturating_sub(self.held);
         let paid = self.grow(more, CONNECTIONS_SHARE);
         if paid {
@@ -156,38 +141,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_costs_little_until_it_is_fast() {
+    fn connections_leave_an_eighth_to_uploads() {
         let budget = Budget::new(1024 * 1024);
-        let mut buffers = ConnectionBuffers::take(&budget, false).expect("memory is free");
-        assert_eq!(budget.used(), 20 * KIB);
-        let mut read = FIRST_READ;
-        for charged in [36, 68, 132, 260, 260] {
-            assert!(buffers.grow_reads(read, read * 2));
-            read *= 2;
-            assert_eq!(budget.used(), charged * KIB, "reads of {read}");
-        }
-        assert_eq!(read, MOST_READ);
-        drop(buffers);
-        assert_eq!(budget.used(), 0);
-    }
-
-    #[test]
-    fn large_reads_leave_memory_to_further_connections_and_those_to_uploads() {
-        let budget = Budget::new(1024 * 1024);
-        let mut held = Vec::new();
-        while let Some(mut buffers) = ConnectionBuffers::take(&budget, false) {
-            let mut read = FIRST_READ;
-            while read < MOST_READ && buffers.grow_reads(read, read * 2) {
-                read *= 2;
-            }
-            held.push((read / KIB, buffers));
-        }
-        let reads: Vec<_> = held.iter().map(|(read, _)| *read).collect();
-        assert!(
-            reads.is_sorted_by(|a, b| a >= b) && reads.first() == Some(&256) && reads.last() == Some(&8),
-            "{reads:?}"
-        );
-        assert!(budget.used() <= 7 * budget.limit() / 8, "connections leave an eighth to uploads");
+        let held: Vec<_> = std::iter::from_fn(|| ConnectionBuffers::take(&budget, false)).collect();
+        assert_eq!(held.len(), 7 * 128 / 20);
+        assert!(budget.used() <= 7 * budget.limit() / 8);
     }
 
     #[test]
@@ -242,7 +200,7 @@ mod tests {
         for len in [COVERED / 2, 10 * KIB, 4 * KIB, 10 * KIB] {
             assert!(buffers.hold(len));
         }
-        assert_eq!(budget.used(), BASE + 2 * 10 * KIB - COVERED);
+        assert_eq!(budget.used(), BASE + 10 * KIB - COVERED);
         assert!(!buffers.hold(10 * MIB));
     }
 

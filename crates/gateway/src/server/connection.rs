@@ -13,11 +13,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::activity::Activity;
-use super::buffers::{ConnectionBuffers, MOST_READ, WindowBuffers};
-use super::gate::{Gate, GateTimes, HeadTimes, Refusal};
+use super::buffers::{ConnectionBuffers, HYPERS_BUFFER, WindowBuffers};
+use super::gate::{Gate, GateTimes, HeadTimes, Slot};
 use super::listener::Listening;
 use super::preface::Peeked;
-use super::read_pace::ReadPace;
 use super::stack::{Guard, request_stack};
 use super::tls::{HTTP2, client_certificate};
 use crate::app::ConnectionInfo;
@@ -103,7 +102,7 @@ impl Connection {
 
     async fn http1<I>(self, io: I, buffers: ConnectionBuffers)
     where
-        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        I: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug + 'static,
     {
         let listening = Arc::clone(&self.listening);
         let limits = &listening.limits;
@@ -114,21 +113,19 @@ impl Connection {
             fields: limits.head_fields,
             target: limits.target_size,
         };
-        let refusal = Refusal::default();
+        let slot = Slot::default();
         // Everything that an HTTP/1 client sends passes here.
         let times = GateTimes { heads: times, write: listening.timeouts.idle };
-        let io = Gate::new(ReadPace::new(io, buffers), heads, times, Arc::clone(&refusal));
+        let io = Gate::new(io, buffers, heads, times, listening.gate.clone(), slot.clone());
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder
             // A client that has sent its body may shut its sending side and still wait for the answer.
             .half_close(true)
-            // The gate reads no more at once than is paid for; a head must fit.
-            .max_buf_size(MOST_READ.max(limits.head_size))
-            .max_headers(limits.head_fields)
-            .max_header_size(limits.head_size)
+            // What hyper reads are the fixed heads of the gate.
+            .max_buf_size(HYPERS_BUFFER)
             // The gate has both limits; hyper would use one for both.
             .header_read_timeout(None);
-        let service = TowerToHyperService::new(self.stack(Guard::Gate(refusal)));
+        let service = TowerToHyperService::new(self.stack(Guard::Gate(slot)));
         let served = self.until_end(builder.serve_connection(TokioIo::new(io), service), None).await;
         self.note(served);
     }

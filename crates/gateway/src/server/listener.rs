@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::buffers::ConnectionBuffers;
 use super::connection::{Accepted, Speaks, serve};
+use super::gate::GateMeans;
 use super::per_client::PerClient;
 use super::stack::Handler;
 use super::turn_away::Doorkeeper;
@@ -34,6 +35,8 @@ pub(super) struct Listening {
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     pub(super) budget: Arc<Budget>,
+    /// What the gates of HTTP/1 connections share.
+    pub(super) gate: GateMeans,
     /// What is promised to HTTP/2 connections as windows, in the size of the budget.
     pub(super) promises: Arc<Budget>,
     pub(super) metrics: Arc<Metrics>,

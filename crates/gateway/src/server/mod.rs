@@ -11,7 +11,7 @@ mod gate;
 pub(crate) mod listener;
 mod per_client;
 mod preface;
-mod read_pace;
+mod read_buffers;
 mod stack;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use drain::DrainReport;
-pub use stack::Handler;
+use stack::Handler;
 pub use tls::TlsError;
 
 use crate::access::{AccessError, Gatekeeper, Means};
@@ -46,8 +46,10 @@ use crate::secrets::Secrets;
 use crate::uploads::UploadTable;
 use crate::upstream::{Resolve, Upstreams, UpstreamsError};
 use connection::Speaks;
+use gate::GateMeans;
 use listener::{Bound, Listening};
 use per_client::PerClient;
+use read_buffers::ReadBuffers;
 use turn_away::Doorkeeper;
 
 /// A running gateway.
@@ -200,6 +202,7 @@ fn listening(app: &App, handler: Handler) -> Listening {
         handler,
         timeouts: app.config.timeouts.clone(),
         budget: Arc::clone(&app.budget),
+        gate: GateMeans { lender: ReadBuffers::new(&app.budget), drains: app.drains.clone() },
         per_client: PerClient::new(&app.config),
         promises: Budget::new(app.config.limits.memory),
         metrics: Arc::clone(&app.metrics),

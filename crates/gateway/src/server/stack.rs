@@ -19,13 +19,14 @@ use tower::{Layer, Service, ServiceBuilder, ServiceExt as _};
 
 use super::activity::Activity;
 use super::buffers::{WindowBuffers, WindowUse};
-use super::gate::Refusal;
+use super::gate::{Arrived, Slot};
 use crate::app::ConnectionInfo;
+use crate::ingress::ClientBody;
 use crate::ingress::refused::RefusedHead;
 
 /// Answers requests: `pipeline::handle` with its `App`.
-pub type Handler =
-    Arc<dyn Fn(Arc<ConnectionInfo>, Request<Incoming>) -> BoxFuture<'static, Response<Full<Bytes>>> + Send + Sync>;
+pub(super) type Handler =
+    Arc<dyn Fn(Arc<ConnectionInfo>, Request<ClientBody>) -> BoxFuture<'static, Response<Full<Bytes>>> + Send + Sync>;
 
 /// One connection's way to the pipeline.
 pub(super) type RequestStack = BoxCloneService<Request<Incoming>, Response<Full<Bytes>>, Infallible>;
@@ -47,8 +48,8 @@ pub(super) fn request_stack(
         // upload ends while draining, must not send its next request here. HTTP/2 has GOAWAY for this.
         .map_response(move |answer| if draining.is_cancelled() && !http2 { closing(answer) } else { answer })
         // Innermost, so that the pipeline learns why a request must be refused, and a window is paid for until its answer.
-        .service_fn(move |mut request| {
-            let paid = guard.look(&mut request);
+        .service_fn(move |request| {
+            let (request, paid) = guard.admit(request);
             handler(Arc::clone(&connection), request).map(move |answer| {
                 drop(paid);
                 Ok(answer)
@@ -60,26 +61,31 @@ pub(super) fn request_stack(
 /// What a connection knows of its requests before they are looked at.
 #[derive(Debug, Clone)]
 pub(super) enum Guard {
-    /// HTTP/1: the gate lets a connection's last request be one that stands for a refused head.
-    Gate(Refusal),
+    /// HTTP/1: hyper's request only stands for the one that the gate took.
+    Gate(Slot),
     /// HTTP/2: the first request of several pays for the connection's window.
     Windows(Arc<WindowBuffers>),
 }
 
 impl Guard {
-    /// Tells the pipeline if the request must be refused; gives what is held until the answer.
-    fn look(&self, request: &mut Request<Incoming>) -> Option<WindowUse> {
+    /// The request as the pipeline gets it, which learns from it if it must be refused; and what is held until the answer.
+    fn admit(&self, by_hyper: Request<Incoming>) -> (Request<ClientBody>, Option<WindowUse>) {
         let (refused, paid) = match self {
-            Self::Gate(refusal) => (refusal.get().copied(), None),
+            Self::Gate(slot) => match slot.take() {
+                Some(Arrived::Request(request)) => return (*request, None),
+                Some(Arrived::Refused(why)) => (Some(why), None),
+                None => (None, None),
+            },
             Self::Windows(windows) => match windows.begin() {
-                Some(paid) => (None, Some(paid)),
+                Some(paid) => return (by_hyper.map(ClientBody::Http2), Some(paid)),
                 None => (Some(RefusedHead::NoMemory), None),
             },
         };
+        let mut request = by_hyper.map(|_| ClientBody::Empty);
         if let Some(refused) = refused {
             request.extensions_mut().insert(refused);
         }
-        paid
+        (request, paid)
     }
 }
 

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rules::config::{Limits, Listener, ListenerTls, Log, LogFormat, Timeouts};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -18,6 +17,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::app::ConnectionInfo;
+use crate::ingress::ClientBody;
 use crate::upstream::SystemResolver;
 
 const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -369,7 +369,7 @@ fn holding(release: Arc<Notify>) -> impl FnOnce(Arc<App>) -> Handler {
         })
     }
     move |app| {
-        Arc::new(move |_: Arc<ConnectionInfo>, _: Request<Incoming>| answer(Arc::clone(&app), Arc::clone(&release)))
+        Arc::new(move |_: Arc<ConnectionInfo>, _: Request<ClientBody>| answer(Arc::clone(&app), Arc::clone(&release)))
     }
 }
 

@@ -149,7 +149,9 @@ impl<'a, 'f, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, 'f, S> {
                     return Poll::Pending;
                 }
                 Poll::Pending => {
-                    self.is_blocked = true;
+                    if !std::mem::replace(&mut self.is_blocked, true) {
+                        self.feed.slow_down();
+                    }
                     return self.stall.poll_upstream(cx, self.terms.idle_limit).map(|()| Err(Cut::Idle));
                 }
             }

@@ -100,6 +100,11 @@ impl<'a> FileFeed<'a> {
         Poll::Ready(self.take(chunk).map(|()| Taken::Chunk))
     }
 
+    /// The upstream is slower than the source.
+    pub(super) fn slow_down(&mut self) {
+        self.source.slow_down();
+    }
+
     /// Whom the next bytes wait for, after [`FileFeed::poll_take`] was pending.
     pub(super) fn awaited(&self) -> Side {
         self.source.awaited()

@@ -45,6 +45,9 @@ pub trait FileSource: Send {
     /// `ClientTooSlow` on its own.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, TransferTrouble>>;
 
+    /// The bytes are taken slower than they come: large chunks would only fill memory.
+    fn slow_down(&mut self) {}
+
     /// Whom a chunk that is pending waits for.
     fn awaited(&self) -> Side {
         Side::Client

@@ -1,6 +1,6 @@
 //! Following a body to its end, so that the next head is looked for where the body ended and nowhere else.
 
-use super::super::chunked::{ChunkError, ChunkedDecoder};
+use super::super::chunked::{ChunkError, ChunkStep, ChunkedDecoder};
 use crate::fields::is_forbidden_trailer;
 use crate::http1::RequestFraming;
 use crate::length;
@@ -15,6 +15,9 @@ pub enum BodyError {
     #[error("the trailer section has a field that must stand in the head")]
     ForbiddenTrailer,
 }
+
+/// What the next bytes of a body are: framing first, content right behind it.
+pub type BodyStep = ChunkStep;
 
 /// Follows the bytes of one body.
 #[derive(Debug)]
@@ -55,36 +58,27 @@ impl BodyFollower {
         }
     }
 
-    /// Follows the next bytes and says how many of them are the body's, framing included.
+    /// Looks at the next bytes without consuming them: says what the first of them are. The caller takes those before the next
+    /// call. Nothing is taken only when the body is complete or the input is empty.
     ///
     /// # Errors
     /// Whatever [`BodyError`] lists; none of `input` may be used then.
-    pub fn follow(&mut self, input: &[u8]) -> Result<usize, BodyError> {
+    pub fn step(&mut self, input: &[u8]) -> Result<BodyStep, BodyError> {
         match &mut self.0 {
             State::Length(left) => {
-                let taken = length::to_usize(*left).min(input.len());
-                *left = left.saturating_sub(length::from_usize(taken));
-                Ok(taken)
+                let data = length::to_usize(*left).min(input.len());
+                *left = left.saturating_sub(length::from_usize(data));
+                Ok(BodyStep { framing: 0, data })
             }
-            State::Chunked(decoder) => follow_chunks(decoder, input),
+            State::Chunked(decoder) => {
+                let step = decoder.step(input).map_err(BodyError::Chunk)?;
+                if decoder.is_complete() && has_forbidden_field(decoder.trailers()) {
+                    return Err(BodyError::ForbiddenTrailer);
+                }
+                Ok(step)
+            }
         }
     }
-}
-
-fn follow_chunks(decoder: &mut ChunkedDecoder, input: &[u8]) -> Result<usize, BodyError> {
-    let mut taken = 0_usize;
-    while let Some(rest) = input.get(taken..).filter(|rest| !rest.is_empty()) {
-        let step = decoder.step(rest).map_err(BodyError::Chunk)?;
-        let stepped = step.framing.saturating_add(step.data);
-        if stepped == 0 {
-            break;
-        }
-        taken = taken.saturating_add(stepped);
-    }
-    if decoder.is_complete() && has_forbidden_field(decoder.trailers()) {
-        return Err(BodyError::ForbiddenTrailer);
-    }
-    Ok(taken)
 }
 
 fn has_forbidden_field(trailers: &[u8]) -> bool {

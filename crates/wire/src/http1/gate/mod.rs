@@ -10,7 +10,7 @@ mod head;
 mod refusal;
 mod target;
 
-pub use body::{BodyError, BodyFollower};
+pub use body::{BodyError, BodyFollower, BodyStep};
 pub use head::{HeadLimits, HeadReader, PassedHead};
 pub use refusal::HeadRefusal;
 pub use target::{is_authority, is_path_and_query};
