@@ -60,8 +60,30 @@ pub struct Expression {
     /// Values that the strict form has in variables.
     constants: Arc<[Value]>,
     source: Arc<str>,
-    /// Whether it is one name and nothing else, such as `file.name`.
-    is_bare: bool,
+    shape: Shape,
+}
+
+/// What most expressions are, so that they need no engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// One name and nothing else: `file.name`.
+    Name,
+    /// `params.title | default(omit)`.
+    NameOrOmit,
+    Other,
+}
+
+impl Shape {
+    /// Of a source in which variables stand for names.
+    fn of(rewritten: &str) -> Self {
+        let name = variables::name(0);
+        let compact: String = rewritten.split_ascii_whitespace().collect();
+        match compact.strip_prefix(&name) {
+            Some("") => Self::Name,
+            Some("|default(omit)") => Self::NameOrOmit,
+            _ => Self::Other,
+        }
+    }
 }
 
 /// A scalar that cannot be compiled.
@@ -256,16 +278,15 @@ impl Expression {
             });
         }
         let rewritten = with_variables(source, &chains);
-        let is_bare = rewritten.trim() == variables::name(0);
-        let compiled = engine::environment()
-            .compile_expression_owned(rewritten)
-            .map_err(|error| syntax_error(source, &error))?;
+        let shape = Shape::of(&rewritten);
+        let compiled =
+            engine::environment().compile_expression_owned(rewritten).map_err(|error| syntax_error(source, &error))?;
         Ok(Self {
             compiled: Arc::new(compiled),
             chains: chains.into(),
             constants: Arc::default(),
             source: source.trim().into(),
-            is_bare,
+            shape,
         })
     }
 
@@ -288,7 +309,7 @@ impl Expression {
             chains: chains.into(),
             constants: constants.into(),
             source: Arc::clone(&self.source),
-            is_bare: false,
+            shape: Shape::Other,
         })
     }
 
@@ -352,13 +373,13 @@ impl Expression {
     /// # Errors
     /// An undefined result, or any failure of the expression.
     pub fn eval(&self, facts: &Facts) -> Result<Option<Value>, EvalError> {
-        match self.chains.first() {
-            // The engine would give the same value, at ten times the cost. What it fails on is left to it.
-            Some(chain) if self.is_bare => match facts.lookup(&chain.path) {
-                value if matches!(value.kind(), ValueKind::Undefined | ValueKind::Invalid) => self.run(facts),
-                value => Ok(Some(value)),
-            },
-            _ => self.run(facts),
+        let Some(chain) = self.chains.first().filter(|_| self.shape != Shape::Other) else { return self.run(facts) };
+        let value = facts.lookup(&chain.path);
+        // The engine would give the same, at ten times the cost. What it fails on is left to it.
+        match (value.kind(), self.shape) {
+            (ValueKind::Undefined, Shape::NameOrOmit) => Ok(None),
+            (ValueKind::Undefined | ValueKind::Invalid, _) => self.run(facts),
+            _ => Ok(Some(value)),
         }
     }
 

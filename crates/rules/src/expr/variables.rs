@@ -25,7 +25,7 @@ pub(super) fn constant_name(index: usize) -> String {
     format!("{PREFIX}{CONSTANT}{index}")
 }
 
-/// No rule can use such a name: it is in no reference.
+/// A rule that wrote such a name would get a variable of its own for it, like for any other.
 const PREFIX: &str = "__";
 const CONSTANT: char = 'c';
 
