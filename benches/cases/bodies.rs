@@ -11,10 +11,15 @@ use crate::drive;
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for chunk_len in CHUNK_LENS {
-        for (name, envelope) in
-            [("raw", Envelope::raw as fn() -> Envelope), ("form", form), ("base64-json", json), ("base64url", base64url)]
-        {
-            cases.push(Case::new(format!("body/{name}/{chunk_len}"), Some(FILE_LEN), move || writing(&envelope(), chunk_len)));
+        for (name, envelope) in [
+            ("raw", Envelope::raw as fn() -> Envelope),
+            ("form", form),
+            ("base64-json", json),
+            ("base64url", base64url),
+        ] {
+            cases.push(Case::new(format!("body/{name}/{chunk_len}"), Some(FILE_LEN), move || {
+                writing(&envelope(), chunk_len)
+            }));
         }
         cases.push(Case::new(format!("body/chunked/{chunk_len}"), Some(FILE_LEN), move || framing(chunk_len)));
     }

@@ -61,7 +61,8 @@ fn writing() {
         ("X-Amz-Date", b"20300101T000000Z"),
         ("X-Amz-Signature", b"5d41402abc4b2a76b9719d911017c5925d41402abc4b2a76b9719d911017c592"),
     ];
-    let written = FIELDS.iter().try_fold(FormWriter::new(boundary()), |form, (name, value)| form.field(name, None, value));
+    let written =
+        FIELDS.iter().try_fold(FormWriter::new(boundary()), |form, (name, value)| form.field(name, None, value));
     let written = written.and_then(|form| form.file("file", Some("red pixel.png"), Some("image/png")));
     black_box(written.and_then(FormWriter::finish).expect("a form with a file"));
 }

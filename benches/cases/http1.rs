@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 
 use bytes::{Bytes, BytesMut};
-use wire::http1::gate::{BodyFollower, HeadLimits, HeadReader};
 use wire::http1::chunked::{ChunkedDecoder, LAST_CHUNK, frame};
+use wire::http1::gate::{BodyFollower, HeadLimits, HeadReader};
 use wire::http1::{RequestFraming, RequestHead, ResponseDecoder};
 
 use super::{CHUNK_LENS, Case, FILE_LEN, chunks, file};
@@ -36,9 +36,12 @@ pub(super) fn cases() -> Vec<Case> {
 
 /// What a browser behind a proxy sends: a long head.
 fn browser_head() -> String {
-    let mut head = String::from("POST /kustomer/media?folder=a HTTP/1.1\r\nHost: uploads.example.com\r\nContent-Length: 1048576\r\n");
+    let mut head = String::from(
+        "POST /kustomer/media?folder=a HTTP/1.1\r\nHost: uploads.example.com\r\nContent-Length: 1048576\r\n",
+    );
     for index in 0..20 {
-        let _infallible = write!(head, "X-Header-{index:02}: {}\r\n", "value of some length; ".repeat(index % 5 + 1).trim_end());
+        let _infallible =
+            write!(head, "X-Header-{index:02}: {}\r\n", "value of some length; ".repeat(index % 5 + 1).trim_end());
     }
     head.push_str("\r\n");
     head

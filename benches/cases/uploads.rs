@@ -73,9 +73,8 @@ struct Upload {
 }
 
 pub(super) fn cases() -> Vec<Case> {
-    let case = |name: &str, upload: fn() -> Upload| {
-        Case::new(format!("upload/{name}"), None, move || uploading(&upload()))
-    };
+    let case =
+        |name: &str, upload: fn() -> Upload| Case::new(format!("upload/{name}"), None, move || uploading(&upload()));
     vec![
         case("raw", raw),
         case("amazon-connect", amazon_connect),
@@ -170,7 +169,8 @@ fn raw() -> Upload {
 }
 
 fn flowkiwi() -> Upload {
-    let body = r#"{"@id":"/rest/api/medias/1","id":"1","contentUrl":"https://cdn.example.com/x","hash":null,"type":"image"}"#;
+    let body =
+        r#"{"@id":"/rest/api/medias/1","id":"1","contentUrl":"https://cdn.example.com/x","hash":null,"type":"image"}"#;
     let answers = vec![(201, body.to_owned())];
     Upload { path: "/flowkiwi/media/red%20pixel.png", params: &[], answers, id: Some("1") }
 }

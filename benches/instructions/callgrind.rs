@@ -111,7 +111,9 @@ impl Callgrind {
         let total = profile.lines().find_map(|line| line.strip_prefix("totals: "));
         let count = total.and_then(|total| total.trim().parse().ok()).unwrap_or(0);
         if count == 0 {
-            bail!("callgrind counted nothing in `{name}`: the symbols of this program are needed, so it cannot be stripped");
+            bail!(
+                "callgrind counted nothing in `{name}`: the symbols of this program are needed, so it cannot be stripped"
+            );
         }
         Ok(count)
     }

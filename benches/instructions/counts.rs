@@ -84,7 +84,8 @@ fn complaint(name: &str, stored: Option<&u64>, now: Option<&u64>) -> Option<Stri
             let allowed = TOLERANCE_INSTRUCTIONS.max(stored.saturating_mul(TOLERANCE_PERCENT) / 100);
             let (word, sign) = if now > stored { ("grew", '+') } else { ("fell", '-') };
             let percent = ratio(moved, stored) * 100.0;
-            (moved > allowed).then(|| format!("{name} {word} from {stored} to {now} instructions ({sign}{percent:.1} %)"))
+            (moved > allowed)
+                .then(|| format!("{name} {word} from {stored} to {now} instructions ({sign}{percent:.1} %)"))
         }
         (None, Some(now)) => Some(format!("{name} has no stored count; it takes {now} instructions")),
         (_, None) => Some(format!("{name} has a stored count and is no case any more")),
