@@ -7,15 +7,14 @@
 #![expect(clippy::print_stdout, reason = "the counts are for a terminal")]
 
 mod callgrind;
-mod counts;
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use benches::cases::{self, Case};
+use benches::counts::{self, Counts};
 
 use callgrind::Callgrind;
-use counts::Counts;
 
 const USAGE: &str = "usage: cargo bench -p tidegate-benches --bench instructions -- [COMMAND]
 
