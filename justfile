@@ -30,6 +30,14 @@ deny:
 fuzz seconds="10" target="":
     fuzz/run {{ seconds }} {{ target }}
 
+# GB/s of every transform and the time of every decision, or of those whose name holds TEXT: `just micro digest`
+micro text="":
+    cargo bench --package tidegate-benches --bench micro -- "{{ text }}"
+
+# Instructions of the same: `just instructions`, `just instructions update`, `just instructions show upload`
+instructions *args:
+    cargo bench --package tidegate-benches --bench instructions -- {{ args }}
+
 # Everything that must hold before a change lands
 ci:
     .ci/run

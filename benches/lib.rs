@@ -1,5 +1,8 @@
 //! What the benchmarks share: how a transform is driven, as the gateway does it.
 
+pub mod cases;
+pub mod counts;
+
 use bytes::Bytes;
 use wire::transform::Transform;
 

@@ -9,13 +9,13 @@ use crate::admission::Admission;
 use crate::config::Route;
 use crate::expr::from_json;
 use crate::failure::{Failure, Problem};
-use crate::run::{Facts, FileFacts, UploadFacts};
+use crate::run::{Facts, FileFacts, IdempotencyKey, UploadFacts, map_of};
 
 /// What will be done with one admitted upload.
 #[derive(Debug)]
 pub struct TransferPlan {
     pub(crate) route: Arc<Route>,
-    pub(crate) file: FileFacts,
+    pub(crate) file: Arc<FileFacts>,
     pub(crate) upload: UploadFacts,
     pub(crate) params: Value,
     pub(crate) path: Value,
@@ -30,7 +30,7 @@ pub struct TransferPlan {
 pub fn plan(admission: Admission) -> Result<TransferPlan, Failure> {
     check_needs(&admission)?;
     let max_len = admission.max_len();
-    let Admission { route, offer, name, media_type, detected_type, params } = admission;
+    let Admission { route, offer, name, media_type, detected_type, params, .. } = admission;
     let file = FileFacts {
         name,
         content_type: media_type,
@@ -39,11 +39,12 @@ pub fn plan(admission: Admission) -> Result<TransferPlan, Failure> {
         digests: None,
         announced: offer.digests,
     };
-    let upload = UploadFacts { id: offer.upload_id, idempotency_key: offer.idempotency_key, received: offer.received };
-    let params = Value::from_pairs(params.iter().map(|(name, value)| (name.clone(), from_json(value))));
-    let path = Value::from_pairs(offer.path);
+    let idempotency_key = offer.idempotency_key.map(IdempotencyKey::Text);
+    let upload = UploadFacts { id: offer.upload_id, idempotency_key, received: offer.received };
+    let params = map_of(params.iter().map(|(name, value)| (name.clone(), from_json(value))));
+    let path = map_of(offer.path.into_iter().map(|(name, value)| (name, value.into())));
     let client = offer.pass.client.facts();
-    Ok(TransferPlan { route, file, upload, params, path, client, max_len })
+    Ok(TransferPlan { route, file: Arc::new(file), upload, params, path, client, max_len })
 }
 
 /// What the plan needs of the client and no byte of the file can tell. Asked before the first bytes are read, a refusal comes
@@ -123,14 +124,15 @@ impl TransferPlan {
     }
 
     /// What expressions can see before the first step.
-    pub(crate) fn facts(&self, idempotency_key: &str) -> Facts {
+    pub(crate) fn facts(&self, missing_key: IdempotencyKey) -> Facts {
         let mut facts = Facts::of_environment(Arc::clone(&self.route.env));
-        facts.file = Some(self.file.clone());
+        facts.file = Some(Arc::clone(&self.file));
         facts.params = self.params.clone();
         facts.path = self.path.clone();
         facts.client = self.client.clone();
-        let key = self.upload.idempotency_key.as_deref().unwrap_or(idempotency_key);
-        facts.upload = Some(UploadFacts { idempotency_key: Some(key.to_owned()), ..self.upload.clone() });
+        let mut upload = self.upload.clone();
+        upload.idempotency_key.get_or_insert(missing_key);
+        facts.upload = Some(Arc::new(upload));
         facts
     }
 }

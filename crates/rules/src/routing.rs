@@ -81,7 +81,7 @@ fn fits(pattern: &PathPattern, segments: &[&str]) -> Option<Fit> {
         }
         let (first, remaining) = rest.split_first()?;
         match part {
-            PathSegment::Literal(text) if decode(first) == text.as_bytes() => {}
+            PathSegment::Literal(text) if percent_decode_str(first).eq(text.bytes()) => {}
             PathSegment::Capture(name) if !first.is_empty() => captures.push((name.clone(), decode_text(first)?)),
             _ => return None,
         }

@@ -9,7 +9,7 @@ mod mint;
 mod request;
 mod ticket;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::Value;
 use serde_json::Map;
@@ -76,6 +76,11 @@ impl Client {
 
     /// As expressions see it.
     pub(crate) fn facts(&self) -> Value {
+        static NOBODY: LazyLock<Value> = LazyLock::new(|| Client::default().known_facts());
+        if *self == Self::default() { NOBODY.clone() } else { self.known_facts() }
+    }
+
+    fn known_facts(&self) -> Value {
         let text = |value: &Option<Arc<str>>| value.as_deref().map_or(Value::UNDEFINED, Value::from);
         let claims = from_json(&without_nulls(&self.claims).into());
         let known = self.provider.is_some();

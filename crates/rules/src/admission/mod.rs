@@ -54,6 +54,8 @@ pub struct Admission {
     pub(crate) offer: Offer,
     pub(crate) name: FileName,
     pub(crate) media_type: String,
+    /// What of it decides.
+    essence: MediaType,
     pub(crate) detected_type: Option<String>,
     pub(crate) params: Vec<(String, serde_json::Value)>,
 }
@@ -80,12 +82,19 @@ pub fn admit(route: &Arc<Route>, offer: Offer) -> Result<Admission, Failure> {
     };
     grant.check_size(offer.size)?;
     names::check(&route.accept, &route.name, &name)?;
-    let admission =
-        Admission { route: Arc::clone(route), offer, name, media_type: declared, detected_type: None, params };
+    let admission = Admission {
+        route: Arc::clone(route),
+        offer,
+        name,
+        media_type: declared,
+        essence: media_type,
+        detected_type: None,
+        params,
+    };
     // What takes the place of the declared type decides later.
     if route.accept.types.detect != Detect::PreferDetected {
-        types::check(&route.accept.types, &media_type)?;
-        grant.check_type(&media_type)?;
+        types::check(&route.accept.types, &admission.essence)?;
+        grant.check_type(&admission.essence)?;
         admission.check_size()?;
     }
     Ok(admission)
@@ -122,13 +131,12 @@ impl Admission {
         }
         let detected = sniff::detect(first_bytes);
         self.detected_type = detected.map(ToOwned::to_owned);
-        let declared = MediaType::parse(&self.media_type)?;
         match (rules.detect, detected) {
             (Detect::Ignore, _) | (Detect::MustMatch, None) => Ok(()),
             (Detect::MustMatch, Some(detected)) => {
                 types::check_denied(rules, &MediaType::parse(detected)?)?;
-                let claims_nothing = declared.essence() == UNKNOWN_TYPE;
-                if claims_nothing || sniff::agrees(detected, &declared.essence()) {
+                let declared = self.essence.essence();
+                if declared == UNKNOWN_TYPE || sniff::agrees(detected, &declared) {
                     return Ok(());
                 }
                 let detail = format!("the file was declared as `{declared}`, its first bytes show `{detected}`");
@@ -136,17 +144,17 @@ impl Admission {
             }
             (Detect::PreferDetected, detected) => {
                 if let Some(detected) = detected
-                    && !sniff::is_container_for(detected, &declared.essence())
+                    && !sniff::is_container_for(detected, &self.essence.essence())
                 {
                     detected.clone_into(&mut self.media_type);
+                    self.essence = MediaType::parse(detected)?;
                     if self.offer.name.is_none() && !self.is_named_by_grant() {
-                        self.name = names::unnamed(&MediaType::parse(detected)?)?;
+                        self.name = names::unnamed(&self.essence)?;
                         names::check(&self.route.accept, &self.route.name, &self.name)?;
                     }
                 }
-                let media_type = MediaType::parse(&self.media_type)?;
-                types::check(rules, &media_type)?;
-                self.offer.pass.grant.as_ref().map_or(Ok(()), |grant| grant.check_type(&media_type))?;
+                types::check(rules, &self.essence)?;
+                self.offer.pass.grant.as_ref().map_or(Ok(()), |grant| grant.check_type(&self.essence))?;
                 self.check_size()
             }
         }
@@ -155,8 +163,7 @@ impl Admission {
     /// The largest size for this type of file.
     pub(crate) fn max_len(&self) -> Option<u64> {
         let size = &self.route.accept.size;
-        let media_type = MediaType::parse(&self.media_type).ok()?;
-        let of_type = size.by_type.iter().find(|(pattern, _)| media_type.matches(pattern));
+        let of_type = size.by_type.iter().find(|(pattern, _)| self.essence.matches(pattern));
         let of_route = of_type.map(|(_, max)| *max).or(size.max);
         let of_grant = self.offer.pass.grant.as_ref().and_then(|grant| grant.max_size);
         of_route.into_iter().chain(of_grant).min()

@@ -14,7 +14,7 @@ use crate::config::{AllowedOrigin, AllowedOrigins, Body, Cors, Detect, RetryClas
 use crate::failure::Failure;
 use crate::fair_use::sentences;
 use crate::plan::plan;
-use crate::run::{BodyLengths, Facts, body_lengths};
+use crate::run::{BodyLengths, Facts, IdempotencyKey, body_lengths};
 
 /// The plan of one upload.
 #[derive(Debug, Clone, Serialize)]
@@ -118,9 +118,9 @@ pub struct StepExplanation {
 /// The refusal that the upload would meet before anything is sent.
 pub fn explain(route: &Arc<Route>, sample: Offer) -> Result<Explanation, Failure> {
     let plan = plan(admit(route, sample)?)?;
-    let facts = plan.facts("‹generated when absent›");
+    let facts = plan.facts(IdempotencyKey::Text("‹generated when absent›".to_owned()));
     // A generated key has a length of its own.
-    let measured = plan.facts(&uuid::Uuid::nil().to_string());
+    let measured = plan.facts(IdempotencyKey::Text(uuid::Uuid::nil().to_string()));
     let steps = route.steps.iter().enumerate();
     let steps = steps.map(|(at, step)| step_of(route, &facts, at, step, body_lengths(&measured, step))).collect();
     let transfer = route.steps.get(route.transfer);

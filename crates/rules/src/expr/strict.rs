@@ -16,7 +16,7 @@ use minijinja::{Environment, Error, ErrorKind, Value, filters, tests};
 
 use super::filters::{failed, scalar};
 use super::names::{self, Chain};
-use super::{EvalError, Template, TemplateError, variable};
+use super::{EvalError, Template, TemplateError, variables};
 use crate::expr::{Expression, Piece};
 use crate::run::Facts;
 
@@ -99,11 +99,6 @@ pub(super) fn rewritten(source: &str, expr: &Expr<'_>, chains: &[Chain]) -> (Str
     (text, writer.constants)
 }
 
-/// The name of a constant's variable.
-pub(super) fn constant(index: usize) -> String {
-    format!("__c{index}")
-}
-
 struct Writer<'s> {
     source: &'s str,
     chains: &'s [Chain],
@@ -116,7 +111,7 @@ impl Writer<'_> {
         if let Some(found) = names::chain_of(self.source, expr, false)
             && let Some(index) = self.chains.iter().position(|chain| chain.start == found.start)
         {
-            return variable(index);
+            return variables::name(index);
         }
         match expr {
             Expr::Var(var) => var.id.to_owned(),
@@ -220,7 +215,7 @@ impl Writer<'_> {
 
     fn constant(&mut self, value: Value) -> String {
         self.constants.push(value);
-        constant(self.constants.len().saturating_sub(1))
+        variables::constant_name(self.constants.len().saturating_sub(1))
     }
 }
 

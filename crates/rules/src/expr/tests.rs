@@ -66,6 +66,26 @@ fn one_expression_keeps_its_type_and_text_makes_a_string() {
 }
 
 #[test]
+fn what_needs_no_engine_means_the_same_as_with_it() {
+    let facts = facts(r#"{"n": 1, "huge": 18446744073709551616, "z": null, "s": "", "l": [], "o": {"a": 1}}"#);
+    let members = ["n", "huge", "z", "s", "l", "o", "missing", "missing.deep", "o.a", "o['a']", "l[0]"];
+    let names = members.map(|member| format!("create.json.{member}"));
+    for name in names.into_iter().chain(["later.json", "env.KEY", "env", "create.status"].map(ToOwned::to_owned)) {
+        for (source, shape) in [
+            (format!("${{ {name} }}"), Shape::Name),
+            (format!("${{ {name}|default( omit ) }}"), Shape::NameOrOmit),
+            (format!("${{ {name} | default('x') }}"), Shape::Other),
+        ] {
+            let template = template(&source);
+            let [Piece::Expression(expression)] = template.pieces() else { panic!("{source}") };
+            assert_eq!(expression.shape, shape, "{source}");
+            let shown = |value: Result<Option<Value>, EvalError>| format!("{value:?}");
+            assert_eq!(shown(expression.eval(&facts)), shown(expression.run(&facts)), "{source}");
+        }
+    }
+}
+
+#[test]
 fn what_is_undefined_or_no_text_is_an_error_and_names_the_step() {
     let json = r#"{"z": null, "l": [1], "o": {}, "big": 18446744073709551616, "s": "secret"}"#;
     let table = [

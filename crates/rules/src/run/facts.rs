@@ -1,7 +1,8 @@
 //! Everything that expressions can see, and when: look-ups in what is not there yet are undefined.
 
-use std::fmt::{self, Write as _};
-use std::sync::{Arc, OnceLock};
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use minijinja::Value;
 use time::OffsetDateTime;
@@ -11,6 +12,7 @@ use wire::name::FileName;
 
 use super::Answer;
 use super::learned::{KnownSecrets, LearnedSecrets};
+use super::seed::Seed;
 use crate::config::Environment;
 use crate::expr::{Segment, parse_json};
 use crate::when;
@@ -19,12 +21,12 @@ use crate::withheld::{KnowsSecrets, Withheld};
 /// Everything that expressions can see.
 #[derive(Debug, Clone)]
 pub struct Facts {
-    pub(crate) file: Option<FileFacts>,
+    pub(crate) file: Option<Arc<FileFacts>>,
     pub(crate) params: Value,
     pub(crate) path: Value,
     pub(crate) client: Value,
     pub(crate) env: Arc<Environment>,
-    pub(crate) upload: Option<UploadFacts>,
+    pub(crate) upload: Option<Arc<UploadFacts>>,
     answers: Vec<(Arc<str>, AnswerFacts)>,
     current: Option<AnswerFacts>,
     /// The operator's; no expression sees them.
@@ -48,9 +50,17 @@ pub(crate) struct FileFacts {
 #[derive(Debug, Clone)]
 pub(crate) struct UploadFacts {
     pub(crate) id: Uuid,
-    /// The client's; a run that begins without one makes one.
-    pub(crate) idempotency_key: Option<String>,
+    /// The client's, or what a run without one has.
+    pub(crate) idempotency_key: Option<IdempotencyKey>,
     pub(crate) received: OffsetDateTime,
+}
+
+/// What tells two uploads of the same file apart, and stays the same over retries.
+#[derive(Debug, Clone)]
+pub(crate) enum IdempotencyKey {
+    Text(String),
+    /// Made of the run's seed when a rule asks for it, which few do.
+    Seeded(Seed),
 }
 
 /// An answer, parsed at most once and only when something looks into it.
@@ -66,7 +76,7 @@ struct Parsed {
 impl Facts {
     /// What is known at load: `env` and nothing else.
     pub fn of_environment(env: Arc<Environment>) -> Self {
-        let nothing = Value::from_pairs(std::iter::empty::<(String, Value)>());
+        let nothing = map_of(std::iter::empty());
         Self {
             file: None,
             params: nothing.clone(),
@@ -200,11 +210,8 @@ pub(crate) fn algorithm(name: &str) -> Option<Algorithm> {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 impl UploadFacts {
@@ -212,13 +219,31 @@ impl UploadFacts {
         match path {
             [Segment::Name(name)] => match name.as_str() {
                 "id" => self.id.to_string().into(),
-                "idempotency_key" => self.idempotency_key.as_ref().map_or(Value::UNDEFINED, Value::from),
+                "idempotency_key" => self.idempotency_key.as_ref().map_or(Value::UNDEFINED, |key| key.text().into()),
                 "time" => when::iso8601(self.received).map_or(Value::UNDEFINED, Value::from),
                 _ => Value::UNDEFINED,
             },
             _ => Value::UNDEFINED,
         }
     }
+}
+
+impl IdempotencyKey {
+    fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Text(text) => text.into(),
+            Self::Seeded(seed) => {
+                let random = seed.bytes("idempotency key");
+                uuid::Builder::from_random_bytes(random).into_uuid().to_string().into()
+            }
+        }
+    }
+}
+
+/// A map as expressions see it; the empty one, which most uploads have, is made once.
+pub(crate) fn map_of(pairs: impl ExactSizeIterator<Item = (String, Value)>) -> Value {
+    static EMPTY: LazyLock<Value> = LazyLock::new(|| Value::from_pairs(std::iter::empty::<(String, Value)>()));
+    if pairs.len() == 0 { EMPTY.clone() } else { Value::from_pairs(pairs) }
 }
 
 impl AnswerFacts {

@@ -12,8 +12,8 @@ use super::seed::Seed;
 use super::settle::creates;
 use super::unbuildable::{Unbuildable, evaluation};
 use super::{
-    Action, Facts, Now, Receipt, RetryReason, StepRequest, TransferRequest, TransferTrouble, UndoRequest, body,
-    failure_of,
+    Action, Facts, IdempotencyKey, Now, Receipt, RetryReason, StepRequest, TransferRequest, TransferTrouble,
+    UndoRequest, body, failure_of,
 };
 use crate::config::{Route, Step};
 use crate::failure::{Committed, Failure, Problem};
@@ -68,10 +68,9 @@ impl Run {
     /// Begins with the first step. `seed`: 128 random bits, from which boundaries, pauses and a missing idempotency key come.
     pub fn begin(plan: &TransferPlan, seed: [u8; 16]) -> Self {
         let seed = Seed(seed);
-        let key = uuid::Builder::from_random_bytes(seed.bytes("idempotency key")).into_uuid().to_string();
         Self {
             route: Arc::clone(plan.route()),
-            facts: plan.facts(&key),
+            facts: plan.facts(IdempotencyKey::Seeded(seed.clone())),
             seed,
             at: 0,
             state: State::Ready,

@@ -33,7 +33,7 @@ use crate::fair_use::Refusal;
 use crate::url::Url;
 
 pub use facts::Facts;
-pub(crate) use facts::{FileFacts, UploadFacts, algorithm, hex};
+pub(crate) use facts::{FileFacts, IdempotencyKey, UploadFacts, algorithm, hex, map_of};
 pub(crate) use headers::is_header_text;
 pub use machine::Run;
 pub(crate) use preview::{BodyLengths, body_lengths};

@@ -158,7 +158,7 @@ impl Builder<'_> {
                         let what = "is empty or dots, which no segment of a URL's path may be";
                         return Err(Unbuildable::misplaced(std::slice::from_ref(piece), what));
                     }
-                    url.push_str(&component(&value));
+                    url.extend(utf8_percent_encode(&value, COMPONENT));
                 }
             }
         }
@@ -174,6 +174,9 @@ impl Builder<'_> {
 
 /// What a server takes for this folder or the one above (RFC 3986, 5.2.4), percent-encoded or not.
 fn is_dotted(segment: &str) -> bool {
+    if segment.len() > "%2e%2e".len() {
+        return false;
+    }
     let plain = segment.to_ascii_lowercase().replace("%2e", ".");
     matches!(plain.as_str(), "." | "..")
 }

@@ -1,20 +1,16 @@
 //! Randomness of one upload, all derived from one seed: the same seed gives the same run, byte for byte.
 
-use wire::digest::{Algorithm, DigestSet, Digester};
+use sha2::{Digest as _, Sha256};
 
 /// 128 random bits, brought by the caller.
 #[derive(Debug, Clone)]
-pub(super) struct Seed(pub(super) [u8; 16]);
+pub(crate) struct Seed(pub(super) [u8; 16]);
 
 impl Seed {
     /// 128 bits for one purpose; different purposes tell nothing about each other.
     pub(super) fn bytes(&self, purpose: &str) -> [u8; 16] {
-        let mut digester = Digester::new(DigestSet::default().with(Algorithm::Sha256));
-        digester.update(&self.0);
-        digester.update(purpose.as_bytes());
-        let digests = digester.finish();
-        let digest = digests.get(Algorithm::Sha256).unwrap_or_default();
-        digest.get(..16).and_then(|half| half.try_into().ok()).unwrap_or(self.0)
+        let digest = Sha256::new().chain_update(self.0).chain_update(purpose).finalize();
+        digest.first_chunk().copied().unwrap_or(self.0)
     }
 
     /// A number from 0 (with) to 1 (without).

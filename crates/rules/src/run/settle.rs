@@ -191,7 +191,7 @@ impl Run {
     /// Reports the end of the transfer.
     pub fn transferred(&mut self, transferred: Transferred, now: Now) {
         let (State::Transferring(_), Some(step)) = (&self.state, self.current_step()) else { return };
-        if let Some(file) = &mut self.facts.file {
+        if let Some(file) = self.facts.file.as_mut().map(Arc::make_mut) {
             file.size = Some(transferred.file_len);
             file.digests = Some(transferred.digests);
         }

@@ -1,7 +1,5 @@
 //! Computing: one pass over the file for all algorithms of a set.
 
-use std::fmt::Write as _;
-
 use base64::engine::{Engine as _, general_purpose::STANDARD};
 use crc_fast::CrcAlgorithm;
 use sha2::Digest as _;
@@ -126,9 +124,6 @@ pub fn repr_digest_field(digests: &Digests) -> Option<String> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len().saturating_mul(2)), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
