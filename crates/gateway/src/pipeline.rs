@@ -41,9 +41,10 @@ pub(crate) async fn handle(app: Arc<App>, connection: Arc<ConnectionInfo>, reque
         return reject(&app, &ledger, &connection, *refused);
     }
     if access::is_mint(&head) {
-        return access::mint(&app, &connection, &ledger, head, body).await;
+        return access::mint(&app, &connection, &ledger, head, body).boxed().await;
     }
-    let (arrival, body) = match ingress::let_in(&app, &mut ledger, &connection, head, body).await {
+    // Boxed, as its memory would stay with the upload for as long as that takes.
+    let (arrival, body) = match ingress::let_in(&app, &mut ledger, &connection, head, body).boxed().await {
         Ok(inside) => inside,
         Err(refused) => {
             let (why, closes) = refused.hear_out(&app);
@@ -62,7 +63,7 @@ pub(crate) async fn handle(app: Arc<App>, connection: Arc<ConnectionInfo>, reque
 }
 
 /// Carries one upload through every stage and gives its answer to `reply`.
-async fn run(app: Arc<App>, mut arrival: Arrival, mut body: BodyReader, mut reply: oneshot::Sender<Reply>) {
+async fn run(app: Arc<App>, mut arrival: Box<Arrival>, mut body: BodyReader, mut reply: oneshot::Sender<Reply>) {
     let client_gone = CancellationToken::new();
     let ledger = arrival.ledger.clone();
     let ticket = arrival.ticket.take();
@@ -139,7 +140,7 @@ fn may_be_stored(end: &Result<Stored, Failure>) -> bool {
     end.as_ref().err().is_none_or(|failure| failure.committed != Committed::No)
 }
 
-async fn stages(arrival: Arrival, body: &mut BodyReader, around: &Surroundings) -> Result<Stored, Failure> {
+async fn stages(arrival: Box<Arrival>, body: &mut BodyReader, around: &Surroundings) -> Result<Stored, Failure> {
     // Held to the end: the upload's memory, and its entry in the table.
     let (request, _place) = ingress::read(arrival, body).await?;
     let UploadRequest { offer, mut file } = request;
@@ -151,11 +152,11 @@ async fn stages(arrival: Arrival, body: &mut BodyReader, around: &Surroundings) 
     let begun = Begun::new(around, run);
     let transferred = match prepare_and_transfer(begun, &mut file, &verify, around).await {
         Ok(transferred) => transferred,
-        Err(broken) => return Err(take_back(*broken, around).await),
+        Err(broken) => return Err(take_back(*broken, around).boxed().await),
     };
     match steps::finalize(transferred.begun, around).await {
         Ok(receipt) => Ok(Stored { receipt, file: facts.complete(&transferred.file) }),
-        Err(broken) => Err(take_back(*broken, around).await),
+        Err(broken) => Err(take_back(*broken, around).boxed().await),
     }
 }
 

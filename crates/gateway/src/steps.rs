@@ -6,6 +6,7 @@
 use std::pin::pin;
 use std::time::Instant;
 
+use futures::FutureExt as _;
 use rules::failure::Failure;
 use rules::run::{Action, Answer, NoAnswer, Receipt, StepRequest, TransferRequest, TransferTrouble};
 
@@ -93,7 +94,8 @@ impl Interrupts {
 async fn carry_out(begun: &mut Begun, around: &Surroundings, interrupts: Interrupts) -> Result<Pause, Box<Failure>> {
     loop {
         match begun.next() {
-            Action::Send(request) => send_or_abort(begun, &request, around, interrupts).await,
+            // Boxed, as an upload without such steps should not carry their size.
+            Action::Send(request) => send_or_abort(begun, &request, around, interrupts).boxed().await,
             Action::Wait { pause, step, retry } => {
                 if let Some(reason) = retry {
                     around.live.route().step(&step).retried(reason);

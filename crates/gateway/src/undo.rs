@@ -26,7 +26,8 @@ pub(crate) struct Begun {
     app: Arc<App>,
     route: Arc<str>,
     memory: Arc<UploadMemory>,
-    run: Run,
+    /// Boxed, as an upload passes from stage to stage.
+    run: Box<Run>,
     clock: Instant,
 }
 
@@ -37,7 +38,7 @@ impl Begun {
             app: Arc::clone(&around.app),
             route: Arc::clone(&around.route.name),
             memory: Arc::clone(&around.memory),
-            run,
+            run: Box::new(run),
             clock: Instant::now(),
         }
     }

@@ -94,7 +94,7 @@ pub(crate) async fn let_in(
     connection: &ConnectionInfo,
     mut head: Parts,
     body: ClientBody,
-) -> Result<(Arrival, BodyReader), Box<TurnedAway>> {
+) -> Result<(Box<Arrival>, BodyReader), Box<TurnedAway>> {
     let awaits_100 = head::awaits_100(&head);
     let credential = access::take_credential(&mut head);
     if let Err(failure) = head::check(&head, &app.config.limits) {
@@ -129,7 +129,8 @@ pub(crate) async fn let_in(
             let body = BodyReader::new(body, awaits_100, sizes.content_length, whole, timeouts);
             let body = body.metered(place.grant.meter(&connection.held_back), connection.held_back.clone());
             let received = OffsetDateTime::now_utc();
-            Ok((Arrival { ledger: ledger.clone(), matched, head, received, pass, ticket, place }, body))
+            let arrival = Arrival { ledger: ledger.clone(), matched, head, received, pass, ticket, place };
+            Ok((Box::new(arrival), body))
         }
         Err(failure) => {
             Err(Box::new(TurnedAway { why: NotLetIn::Refused(failure), body, awaits_100, is_dubious: false }))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use http::Method;
 use http::request::Parts;
 use rules::access::Pass;
@@ -41,13 +42,13 @@ pub(crate) fn form_type(head: &Parts) -> Option<&str> {
 ///
 /// # Errors
 /// Anything malformed in the head or in a form's fields, and names that could never be one.
-pub(crate) async fn read(arrival: Arrival, body: &mut BodyReader) -> Result<(UploadRequest<'_>, Place), Failure> {
-    let Arrival { ledger, matched, head, received, pass, place, .. } = arrival;
+pub(crate) async fn read(arrival: Box<Arrival>, body: &mut BodyReader) -> Result<(UploadRequest<'_>, Place), Failure> {
+    let Arrival { ledger, matched, head, received, pass, place, .. } = *arrival;
     let route = Arc::clone(&matched.route);
     let upload_id = ledger.upload_id;
     let origin = Origin { upload_id, route: matched.route, captures: matched.captures, received, pass };
     let request = match form_type(&head) {
-        Some(content_type) => read_form(&head, origin, body, content_type, &place.memory).await,
+        Some(content_type) => read_form(&head, origin, body, content_type, &place.memory).boxed().await,
         None => read_raw(&head, matched.name.as_deref(), origin, body),
     };
     let request = request.map_err(|failure| failure.naming_transfer(&route))?;

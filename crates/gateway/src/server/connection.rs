@@ -1,10 +1,11 @@
 //! One connection from its acceptance to its end: handshake, choice of protocol, hyper, and when to stop.
 
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -15,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use super::activity::Activity;
 use super::buffers::{ConnectionBuffers, HYPERS_BUFFER, WindowBuffers};
 use super::gate::{Gate, GateTimes, HeadTimes, Slot};
-use super::listener::Listening;
+use super::listener::{Listening, Places};
 use super::preface::Peeked;
 use super::stack::{Guard, request_stack};
 use super::tls::{HTTP2, client_certificate};
@@ -33,11 +34,11 @@ const SEND_BUFFER: usize = 16 * 1024;
 const PING: Duration = Duration::from_secs(20);
 
 /// A connection that was accepted.
-#[derive(Debug)]
 pub(super) struct Accepted {
     pub(super) stream: TcpStream,
     pub(super) peer: SocketAddr,
     pub(super) buffers: ConnectionBuffers,
+    pub(super) places: Places,
 }
 
 /// How a listener speaks.
@@ -53,15 +54,16 @@ pub(super) enum Speaks {
 
 /// Serves a connection until it ends.
 pub(super) async fn serve(accepted: Accepted, listener: usize, speaks: Speaks, listening: Arc<Listening>) {
-    let Accepted { stream, peer, buffers } = accepted;
+    let Accepted { stream, peer, buffers, places } = accepted;
     let tls = matches!(speaks, Speaks::Tls(_));
     let (certificate, held_back) = (None, HeldBack::default());
     let info = ConnectionInfo { peer, listener, tls, http2: false, held_back, certificate };
-    let connection = Connection { info, activity: Arc::default(), listening };
+    let connection = Connection { info, activity: Arc::default(), listening, _places: places };
+    // Boxed apart: a task is as large as its largest branch, and thousands of slow uploads pay for it.
     match speaks {
-        Speaks::Http1 => connection.http1(stream, buffers).await,
-        Speaks::Either => connection.either(stream, buffers).await,
-        Speaks::Tls(acceptor) => connection.tls(stream, buffers, &acceptor).await,
+        Speaks::Http1 => connection.http1(stream, buffers).boxed().await,
+        Speaks::Either => connection.either(stream, buffers).boxed().await,
+        Speaks::Tls(acceptor) => connection.tls(stream, buffers, acceptor).boxed().await,
     }
 }
 
@@ -69,14 +71,15 @@ struct Connection {
     info: ConnectionInfo,
     activity: Arc<Activity>,
     listening: Arc<Listening>,
+    _places: Places,
 }
 
 impl Connection {
     async fn either(self, stream: TcpStream, buffers: ConnectionBuffers) {
         let mut first = Vec::new();
         match timeout(self.listening.timeouts.head, Peeked::look(stream, &mut first)).await {
-            Ok(Ok((io, true))) => self.http2(io, buffers).await,
-            Ok(Ok((io, false))) => self.http1(io, buffers).await,
+            Ok(Ok((io, true))) => self.http2(io, buffers).boxed().await,
+            Ok(Ok((io, false))) => self.http1(io, buffers).boxed().await,
             Ok(Err(error)) => tracing::debug!(peer = %self.info.peer, %error, "connection ended"),
             // A silent connection is nothing worth counting.
             Err(_) if first.is_empty() => {}
@@ -84,14 +87,14 @@ impl Connection {
         }
     }
 
-    async fn tls(mut self, stream: TcpStream, buffers: ConnectionBuffers, acceptor: &TlsAcceptor) {
-        let accepted = timeout(self.listening.timeouts.head, acceptor.accept(stream)).await;
+    async fn tls(mut self, stream: TcpStream, buffers: ConnectionBuffers, acceptor: TlsAcceptor) {
+        let accepted = timeout(self.listening.timeouts.head, acceptor.accept(stream)).boxed().await;
         if let Ok(Ok(io)) = &accepted {
             self.info.certificate = client_certificate(io.get_ref().1);
         }
         match accepted {
-            Ok(Ok(io)) if io.get_ref().1.alpn_protocol() == Some(HTTP2) => self.http2(io, buffers).await,
-            Ok(Ok(io)) => self.http1(io, buffers).await,
+            Ok(Ok(io)) if io.get_ref().1.alpn_protocol() == Some(HTTP2) => self.http2(io, buffers).boxed().await,
+            Ok(Ok(io)) => self.http1(io, buffers).boxed().await,
             Ok(Err(error)) => {
                 self.listening.metrics.rejected(Rejection::TlsHandshake);
                 tracing::debug!(peer = %self.info.peer, %error, "TLS handshake failed");
@@ -126,7 +129,7 @@ impl Connection {
             // The gate has both limits; hyper would use one for both.
             .header_read_timeout(None);
         let service = TowerToHyperService::new(self.stack(Guard::Gate(slot)));
-        let served = self.until_end(builder.serve_connection(TokioIo::new(io), service), None).await;
+        let served = self.until_end(pin!(builder.serve_connection(TokioIo::new(io), service)), None).await;
         self.note(served);
     }
 
@@ -151,7 +154,7 @@ impl Connection {
             .keep_alive_timeout(PING);
         let times = HeadTimes { head: listening.timeouts.head, keep_alive: listening.timeouts.keep_alive };
         let service = TowerToHyperService::new(self.stack(Guard::Windows(paid)));
-        let served = self.until_end(builder.serve_connection(TokioIo::new(io), service), Some(times)).await;
+        let served = self.until_end(pin!(builder.serve_connection(TokioIo::new(io), service)), Some(times)).await;
         self.note(served);
     }
 
@@ -162,8 +165,11 @@ impl Connection {
 
     /// Drives a connection to its end: as its client wants, or from the moment when it shall take no further request, or at once
     /// when the process ends.
-    async fn until_end<C: Served>(&self, connection: C, idle: Option<HeadTimes>) -> Result<(), hyper::Error> {
-        let mut connection = pin!(connection);
+    async fn until_end<C: Served>(
+        &self,
+        mut connection: Pin<&mut C>,
+        idle: Option<HeadTimes>,
+    ) -> Result<(), hyper::Error> {
         tokio::select! {
             served = connection.as_mut() => return served,
             () = self.takes_no_more(idle) => {}
@@ -226,7 +232,7 @@ impl Connection {
 /// A connection of either protocol.
 trait Served: Future<Output = Result<(), hyper::Error>> {
     /// Answers what was begun and takes nothing further.
-    fn finish(self: std::pin::Pin<&mut Self>);
+    fn finish(self: Pin<&mut Self>);
 }
 
 type Service = TowerToHyperService<super::stack::RequestStack>;
@@ -235,7 +241,7 @@ impl<I> Served for hyper::server::conn::http1::Connection<I, Service>
 where
     I: hyper::rt::Read + hyper::rt::Write + Unpin + 'static,
 {
-    fn finish(self: std::pin::Pin<&mut Self>) {
+    fn finish(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
 }
@@ -244,7 +250,7 @@ impl<I> Served for hyper::server::conn::http2::Connection<I, Service, TokioExecu
 where
     I: hyper::rt::Read + hyper::rt::Write + Unpin + 'static,
 {
-    fn finish(self: std::pin::Pin<&mut Self>) {
+    fn finish(self: Pin<&mut Self>) {
         self.graceful_shutdown();
     }
 }

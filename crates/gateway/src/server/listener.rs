@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::buffers::ConnectionBuffers;
 use super::connection::{Accepted, Speaks, serve};
 use super::gate::GateMeans;
-use super::per_client::PerClient;
+use super::per_client::{ClientPlace, PerClient};
 use super::stack::Handler;
 use super::turn_away::Doorkeeper;
 use crate::budget::Budget;
@@ -125,11 +125,8 @@ fn take(stream: TcpStream, peer: SocketAddr, bound: &Bound, listening: &Arc<List
     let buffers = ConnectionBuffers::take(&listening.budget, tls);
     let Some(buffers) = buffers else { return turn_away(stream, Rejection::MemoryLimit, bound, listening) };
     let open = OpenConnection::new(bound.open.clone(), place);
-    let serving = serve(Accepted { stream, peer, buffers }, bound.index, bound.speaks.clone(), Arc::clone(listening));
-    listening.connections.spawn(async move {
-        serving.await;
-        drop((open, of_client));
-    });
+    let accepted = Accepted { stream, peer, buffers, places: Places { _open: open, _of_client: of_client } };
+    listening.connections.spawn(serve(accepted, bound.index, bound.speaks.clone(), Arc::clone(listening)));
 }
 
 fn turn_away(stream: TcpStream, why: Rejection, bound: &Bound, listening: &Arc<Listening>) {
@@ -146,7 +143,13 @@ fn prepare(stream: &TcpStream) {
     let _unprobed = SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(PROBE_AFTER));
 }
 
-/// A place among the connections, given back when dropped, also by a panic.
+/// A connection's places, given back when dropped, also by a panic.
+pub(super) struct Places {
+    _open: OpenConnection,
+    _of_client: ClientPlace,
+}
+
+/// A place among the connections of a listener.
 struct OpenConnection {
     open: IntGauge,
     _place: OwnedSemaphorePermit,

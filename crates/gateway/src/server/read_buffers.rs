@@ -31,8 +31,11 @@ const MOST_SHARE: usize = 4;
 /// that are lent and not yet given back are beside these.
 const SPARES: usize = 2;
 
-/// Full reads in a row after which a client counts as fast.
+/// Reads of [`GOOD_READ`] after which a client counts as fast, if none of them was [`LITTLE`].
 const FULL_READS: u8 = 4;
+/// A read that brought less shows a client that is slow, or became so. One between the two says nothing: a network gives what has
+/// come.
+const LITTLE: usize = 16 * KIB;
 
 /// Lends buffers.
 #[derive(Debug)]
@@ -66,7 +69,7 @@ impl ReadBuffers {
     /// Lends a buffer for a read of at most `wanted` bytes, or a smaller one where memory is short.
     pub(super) fn lend(self: &Arc<Self>, wanted: usize) -> ReadBuffer {
         let sizes = [(MOST_READ, MOST_SHARE), (GOOD_READ, GOOD_SHARE)];
-        for (size, eighths) in sizes.into_iter().filter(|(size, _)| *size <= wanted.max(GOOD_READ)) {
+        for (size, eighths) in sizes.into_iter().filter(|(size, _)| wanted > GOOD_READ || *size == GOOD_READ) {
             let ceiling = (self.budget.limit() / 8).saturating_mul(eighths);
             if let Some(paid) = self.budget.try_take_below(size, ceiling) {
                 let spare = self.spares(size).and_then(|spares| lock(spares).pop());
@@ -136,10 +139,10 @@ impl Pace {
 
     /// A read of at most `most` bytes brought `read`.
     pub(super) fn follow(&mut self, read: usize, most: usize) {
-        if read < most.min(GOOD_READ) {
-            self.full_reads = 0;
-        } else if read == most && most >= GOOD_READ {
+        if read >= GOOD_READ {
             self.full_reads = self.full_reads.saturating_add(1).min(FULL_READS);
+        } else if read < most.min(LITTLE) {
+            self.full_reads = 0;
         }
     }
 
@@ -211,8 +214,10 @@ mod tests {
         }
         assert_eq!(pace.read(), MOST_READ);
         pace.follow(200 * KIB, MOST_READ);
-        assert_eq!(pace.read(), MOST_READ, "a network gives what has come");
-        pace.follow(20 * KIB, MOST_READ);
+        assert_eq!(pace.read(), MOST_READ, "not all of it is there each time");
+        pace.follow(LITTLE, MOST_READ);
+        assert_eq!(pace.read(), MOST_READ);
+        pace.follow(LITTLE - 1, MOST_READ);
         assert_eq!(pace.read(), GOOD_READ);
         for _ in 0..FULL_READS {
             pace.follow(GOOD_READ, GOOD_READ);

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use std::{io, mem};
 
+use futures::FutureExt as _;
 use rules::run::{Answer, NoAnswer, TransferStage, TransferTrouble};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
@@ -73,7 +74,7 @@ pub(super) struct Exchanged {
     pub(super) is_usable: bool,
 }
 
-impl<'a, 'f, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, 'f, S> {
+impl<'a, 'f, S: AsyncRead + AsyncWrite + Unpin + Send> Exchange<'a, 'f, S> {
     /// `outbox` holds the head and the first bytes.
     pub(super) fn new(
         stream: &'a mut S,
@@ -105,7 +106,7 @@ impl<'a, 'f, S: AsyncRead + AsyncWrite + Unpin> Exchange<'a, 'f, S> {
     pub(super) async fn run(mut self) -> Result<Exchanged, (TransferTrouble, TransferStage)> {
         if let Err(cut) = poll_fn(|cx| self.poll_send(cx)).await {
             self.stall.end();
-            return Err(self.cut_off(cut).await);
+            return Err(self.cut_off(cut).boxed().await);
         }
         self.stall.begin(Side::Upstream);
         let whole = poll_fn(|cx| self.answer.poll_whole(cx, self.stream));

@@ -33,6 +33,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures::FutureExt as _;
 use ipnet::IpNet;
 use rules::config::{Config, JwksSource, ProviderKind, Target};
 use rules::failure::Failure;
@@ -188,7 +189,7 @@ impl Upstreams {
         if !fresh && let Some(stream) = lane.pool.take(origin) {
             return Ok((stream, true));
         }
-        let stream = lane.connector.dial(origin).await.map_err(|error| NoAnswer::from(&error))?;
+        let stream = lane.connector.dial(origin).boxed().await.map_err(|error| NoAnswer::from(&error))?;
         Ok((stream, false))
     }
 
