@@ -55,7 +55,8 @@ pub(crate) async fn handle(app: Arc<App>, connection: Arc<ConnectionInfo>, reque
         }
     };
     let (reply, answer) = oneshot::channel();
-    app.tasks.spawn(run(Arc::clone(&app), arrival, body, reply));
+    // Boxed before it is spawned: the runtime would move all of it several times.
+    app.tasks.spawn(run(Arc::clone(&app), arrival, body, reply).boxed());
     match answer.await {
         Ok(answer) => answer,
         Err(_) => respond::problem(&ledger, &Failure::internal("the upload's task ended without an answer"), true),

@@ -7,7 +7,8 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use rules::failure::Failure;
-use wire::digest::repr_digest_field;
+use serde::{Serialize, Serializer};
+use wire::digest::{Digests, repr_digest_field};
 
 use crate::ledger::{Ledger, X_REQUEST_ID};
 use crate::stored::Stored;
@@ -20,22 +21,49 @@ const UPLOAD_ID: HeaderName = HeaderName::from_static("tidegate-upload-id");
 /// RFC 9530.
 const REPR_DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
+/// What an upload that ended well is answered with.
+#[derive(Serialize)]
+struct Receipt<'a> {
+    upload_id: String,
+    route: Option<&'a str>,
+    status: &'static str,
+    file: File<'a>,
+    result: &'a serde_json::Value,
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    media_type: &'a str,
+    size: u64,
+    digests: HexDigests<'a>,
+}
+
+/// By name, in lower-case hexadecimal.
+struct HexDigests<'a>(&'a Digests);
+
+impl Serialize for HexDigests<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let algorithms = self.0.iter().map(|(algorithm, _)| algorithm);
+        serializer.collect_map(algorithms.filter_map(|one| Some((one.name(), self.0.hex(one)?))))
+    }
+}
+
 /// The answer to an upload that ended well.
 pub(crate) fn receipt(ledger: &Ledger, stored: &Stored) -> Reply {
-    let digests: serde_json::Map<_, _> = stored
-        .file
-        .digests
-        .iter()
-        .map(|(algorithm, _)| algorithm)
-        .filter_map(|algorithm| Some((algorithm.name().to_owned(), stored.file.digests.hex(algorithm)?.into())))
-        .collect();
-    let body = serde_json::json!({
-        "upload_id": ledger.upload_id.to_string(),
-        "route": ledger.route.as_deref(),
-        "status": if stored.receipt.processing { "processing" } else { "stored" },
-        "file": { "name": stored.file.name, "type": stored.file.media_type, "size": stored.file.size, "digests": digests },
-        "result": stored.receipt.result,
-    });
+    let body = Receipt {
+        upload_id: ledger.upload_id.to_string(),
+        route: ledger.route.as_deref(),
+        status: if stored.receipt.processing { "processing" } else { "stored" },
+        file: File {
+            name: &stored.file.name,
+            media_type: &stored.file.media_type,
+            size: stored.file.size,
+            digests: HexDigests(&stored.file.digests),
+        },
+        result: &stored.receipt.result,
+    };
     let mut headers = HeaderMap::new();
     if let Some(url) = stored.receipt.result.get("url").and_then(serde_json::Value::as_str) {
         // A result that is no URL is still a result; it is only no `Location`.
@@ -91,7 +119,7 @@ fn answer(
     ledger: &Ledger,
     status: u16,
     media_type: &'static str,
-    body: &serde_json::Value,
+    body: &impl Serialize,
     mut headers: HeaderMap,
 ) -> Reply {
     headers.extend(ledger.cors.clone());

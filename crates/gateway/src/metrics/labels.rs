@@ -98,6 +98,9 @@ impl Outcome {
 }
 
 impl StepStatus {
+    /// How many there are.
+    pub const COUNT: usize = Self::Cancelled as usize + 1;
+
     /// The class of a status.
     #[must_use]
     pub const fn of(status: u16) -> Self {

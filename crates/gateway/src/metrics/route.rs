@@ -1,7 +1,7 @@
 //! The series of one route, resolved once.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus::core::{AtomicF64, GenericCounter};
@@ -28,6 +28,8 @@ struct Inner {
     name: Arc<str>,
     series: Arc<Series>,
     in_flight: IntGauge,
+    completed: IntCounter,
+    durations: [Histogram; Outcome::ALL.len()],
     size: Histogram,
     received: IntCounter,
     client_stall: GenericCounter<AtomicF64>,
@@ -37,12 +39,19 @@ struct Inner {
     sent: Option<IntCounter>,
 }
 
-/// The series of one step.
+/// The series of one step. Clones share them.
 #[derive(Debug, Clone)]
 pub struct StepMetrics {
+    inner: Arc<StepInner>,
+}
+
+#[derive(Debug)]
+struct StepInner {
     route: Arc<str>,
     step: Arc<str>,
     series: Arc<Series>,
+    /// Resolved when the first attempt ends in this way, so that what never happens is no series.
+    attempts: [OnceLock<(IntCounter, Histogram)>; StepStatus::COUNT],
 }
 
 impl RouteMetrics {
@@ -83,14 +92,12 @@ impl RouteMetrics {
         steps: HashMap<Arc<str>, StepMetrics>,
         sent: Option<IntCounter>,
     ) -> Self {
-        series.uploads.with_label_values(&[&**name, Outcome::Completed.label(), NO_REASON]);
-        for outcome in Outcome::ALL {
-            series.upload_duration.with_label_values(&[&**name, outcome.label()]);
-        }
         let stall = |side: Side| series.stall_seconds.with_label_values(&[&**name, side_label(side)]);
         let inner = Inner {
             name: Arc::clone(name),
             in_flight: series.in_flight.with_label_values(&[&**name]),
+            completed: series.uploads.with_label_values(&[&**name, Outcome::Completed.label(), NO_REASON]),
+            durations: Outcome::ALL.map(|one| series.upload_duration.with_label_values(&[&**name, one.label()])),
             size: series.upload_size.with_label_values(&[&**name]),
             received: series.received_bytes.with_label_values(&[&**name]),
             client_stall: stall(Side::Client),
@@ -112,10 +119,16 @@ impl RouteMetrics {
     /// Counts one upload's end: once, in `pipeline.rs`. `reason` is the problem's name, none when completed;
     /// `size` is the file's, given when completed.
     pub fn ended(&self, outcome: Outcome, reason: Option<&'static str>, took: Duration, size: Option<u64>) {
-        let name = &*self.inner.name;
-        let series = &self.inner.series;
-        series.uploads.with_label_values(&[name, outcome.label(), reason.unwrap_or(NO_REASON)]).inc();
-        series.upload_duration.with_label_values(&[name, outcome.label()]).observe(took.as_secs_f64());
+        match (outcome, reason) {
+            (Outcome::Completed, None) => self.inner.completed.inc(),
+            _ => {
+                let labels = [&*self.inner.name, outcome.label(), reason.unwrap_or(NO_REASON)];
+                self.inner.series.uploads.with_label_values(&labels).inc();
+            }
+        }
+        if let Some(duration) = self.inner.durations.get(outcome as usize) {
+            duration.observe(took.as_secs_f64());
+        }
         if let Some(size) = size {
             self.inner.size.observe(approximate(size));
         }
@@ -173,33 +186,50 @@ impl RouteMetrics {
 
 impl StepMetrics {
     fn new(series: &Arc<Series>, route: &Arc<str>, step: &Arc<str>) -> Self {
-        let labels = [&**route, &**step, StepStatus::Success.label()];
-        series.step_requests.with_label_values(&labels);
-        series.step_duration.with_label_values(&labels);
-        Self { route: Arc::clone(route), step: Arc::clone(step), series: Arc::clone(series) }
+        let (route, step, series) = (Arc::clone(route), Arc::clone(step), Arc::clone(series));
+        let metrics = Self { inner: Arc::new(StepInner { route, step, series, attempts: Default::default() }) };
+        metrics.attempts(StepStatus::Success);
+        metrics
+    }
+
+    fn attempts(&self, status: StepStatus) -> Option<&(IntCounter, Histogram)> {
+        let StepInner { route, step, series, attempts } = &*self.inner;
+        let resolve = || {
+            let labels = [&**route, &**step, status.label()];
+            (series.step_requests.with_label_values(&labels), series.step_duration.with_label_values(&labels))
+        };
+        attempts.get(status as usize).map(|attempts| attempts.get_or_init(resolve))
     }
 
     fn expose_undo(&self) {
         for outcome in UndoOutcome::ALL {
-            self.series.undo.with_label_values(&[&*self.route, &*self.step, outcome.label()]);
+            self.inner.undo(outcome);
         }
     }
 
     /// One attempt ended.
     pub fn requested(&self, status: StepStatus, took: Duration) {
-        let labels = [&*self.route, &*self.step, status.label()];
-        self.series.step_requests.with_label_values(&labels).inc();
-        self.series.step_duration.with_label_values(&labels).observe(took.as_secs_f64());
+        if let Some((requests, duration)) = self.attempts(status) {
+            requests.inc();
+            duration.observe(took.as_secs_f64());
+        }
     }
 
     /// The step is sent again.
     pub fn retried(&self, reason: RetryReason) {
-        self.series.retries.with_label_values(&[&*self.route, &*self.step, retry_label(reason)]).inc();
+        let StepInner { route, step, series, .. } = &*self.inner;
+        series.retries.with_label_values(&[&**route, &**step, retry_label(reason)]).inc();
     }
 
     /// Taking the step back ended.
     pub fn undone(&self, outcome: UndoOutcome) {
-        self.series.undo.with_label_values(&[&*self.route, &*self.step, outcome.label()]).inc();
+        self.inner.undo(outcome).inc();
+    }
+}
+
+impl StepInner {
+    fn undo(&self, outcome: UndoOutcome) -> IntCounter {
+        self.series.undo.with_label_values(&[&*self.route, &*self.step, outcome.label()])
     }
 }
 

@@ -75,14 +75,15 @@ const MAX_IDLE_PER_ORIGIN: usize = 8;
 
 /// Every upstream of one configuration.
 pub struct Upstreams {
-    lanes: HashMap<LaneKey, Lane>,
+    /// Few, so that looking through them costs less than hashing what a target says.
+    lanes: Vec<(LaneKey, Lane)>,
     secrets: Arc<Secrets>,
     answer_limit: Duration,
     idle_limit: Duration,
 }
 
 /// What must be equal for two targets to share connections.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug)]
 struct LaneKey {
     ca_file: Option<String>,
     allow_private: Vec<IpNet>,
@@ -120,13 +121,13 @@ impl Upstreams {
     #[expect(clippy::needless_pass_by_value, reason = "the caller hands its resolver over, as it does the secrets")]
     pub fn new(config: &Config, secrets: Arc<Secrets>, resolver: Arc<dyn Resolve>) -> Result<Self, UpstreamsError> {
         let mut connectors: HashMap<Option<String>, TlsConnector> = HashMap::new();
-        let mut lanes = HashMap::new();
+        let mut lanes: Vec<(LaneKey, Lane)> = Vec::new();
         let of_routes = config.routes.iter().flat_map(|route| &route.targets);
         for target in of_routes.chain(issuers(config)) {
-            let key = LaneKey::of(target);
-            if lanes.contains_key(&key) {
+            if lanes.iter().any(|(key, _)| key.is_of(target)) {
                 continue;
             }
+            let key = LaneKey::of(target);
             let tls = match connectors.get(&key.ca_file) {
                 Some(tls) => tls.clone(),
                 None => tls_of(key.ca_file.as_deref())?,
@@ -139,7 +140,7 @@ impl Upstreams {
                 connect_timeout: key.connect_timeout.unwrap_or(config.timeouts.connect),
                 user_timeout: config.timeouts.idle,
             };
-            lanes.insert(key, Lane::new(connector));
+            lanes.push((key, Lane::new(connector)));
         }
         Ok(Self { lanes, secrets, answer_limit: config.timeouts.answer, idle_limit: config.timeouts.idle })
     }
@@ -223,11 +224,17 @@ impl Upstreams {
 
     fn lane(&self, target: &Target) -> Result<&Lane, NoAnswer> {
         let unknown = || NoAnswer::NotAllowed(format!("the target `{}` is not of this configuration", target.name));
-        self.lanes.get(&LaneKey::of(target)).ok_or_else(unknown)
+        self.lanes.iter().find_map(|(key, lane)| key.is_of(target).then_some(lane)).ok_or_else(unknown)
     }
 }
 
 impl LaneKey {
+    fn is_of(&self, target: &Target) -> bool {
+        self.ca_file == target.ca_file
+            && self.allow_private == target.allow_private
+            && self.connect_timeout == target.connect_timeout
+    }
+
     fn of(target: &Target) -> Self {
         Self {
             ca_file: target.ca_file.clone(),

@@ -2,7 +2,6 @@
 //! that rare, and the transfer's stages say what may be done about it.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rules::url::Origin;
@@ -68,23 +67,25 @@ impl TransferPool {
 
 impl Idle {
     fn pop(&mut self, origin: &Origin) -> Option<Parked> {
-        let Entry::Occupied(mut entry) = self.by_origin.entry(origin.clone()) else { return None };
-        let parked = entry.get_mut().pop();
-        if entry.get().is_empty() {
-            entry.remove();
-        }
+        // An origin without connections is forgotten by `close_expired`: the next connection is likely to come back soon.
+        let parked = self.by_origin.get_mut(origin)?.pop();
         self.count = self.count.saturating_sub(usize::from(parked.is_some()));
         parked
     }
 
     fn push(&mut self, origin: &Origin, parked: Parked) -> bool {
-        let has_room = self.by_origin.get(origin).is_none_or(|known| known.len() < MAX_IDLE_PER_ORIGIN);
-        let keeps = has_room && self.count < MAX_IDLE;
-        if keeps {
-            self.by_origin.entry(origin.clone()).or_default().push(parked);
-            self.count = self.count.saturating_add(1);
+        if self.count >= MAX_IDLE {
+            return false;
         }
-        keeps
+        match self.by_origin.get_mut(origin) {
+            Some(known) if known.len() >= MAX_IDLE_PER_ORIGIN => return false,
+            Some(known) => known.push(parked),
+            None => {
+                self.by_origin.insert(origin.clone(), vec![parked]);
+            }
+        }
+        self.count = self.count.saturating_add(1);
+        true
     }
 
     fn close_expired(&mut self) {

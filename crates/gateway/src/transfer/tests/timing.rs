@@ -26,7 +26,7 @@ const LONG: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// An exchange over a pipe; its head is the letter `H`.
 async fn exchange(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     file_len: Option<u64>,
     source: &mut dyn FileSource,
     progress: &Progress,
