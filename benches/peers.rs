@@ -1,0 +1,3 @@
+//! Tidegate and its peers side by side.
+
+fn main() {}
