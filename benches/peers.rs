@@ -1,3 +1,76 @@
-//! Tidegate and its peers side by side.
+//! Tidegate and other programs that could carry an upload, side by side.
+//!
+//! `cargo bench -p tidegate-benches --bench peers -- --help` lists what can be chosen.
 
-fn main() {}
+use std::io::stdout;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, ensure};
+use benches::job::Scale;
+use benches::run::{Options, run};
+use clap::Parser;
+
+/// Runs of each job and peer: with four, one that something disturbed does not decide the median.
+const FULL_RUNS: usize = 4;
+
+/// Runs in a quick run, which shows that all works and about what it costs.
+const QUICK_RUNS: usize = 2;
+
+/// Measures Tidegate and its peers side by side in one run. Without any option the run is a quick one.
+#[derive(Debug, Parser)]
+#[command(name = "peers")]
+struct Flags {
+    /// Jobs, separated by commas; all unless given.
+    #[arg(long, value_delimiter = ',')]
+    jobs: Vec<String>,
+    /// Peers, separated by commas; all unless given.
+    #[arg(long, value_delimiter = ',')]
+    peers: Vec<String>,
+    /// How often each is measured: 4 times, in a quick run 2.
+    #[arg(long)]
+    runs: Option<usize>,
+    /// Measure little: the figures are rough.
+    #[arg(long)]
+    quick: bool,
+    /// The program of Tidegate to measure; unless given, it is built in the release profile.
+    #[arg(long)]
+    tidegate: Option<PathBuf>,
+    /// Another program of Tidegate to compare it with, as the peer `tidegate-base`.
+    #[arg(long)]
+    baseline: Option<PathBuf>,
+    /// What `cargo bench` adds.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let flags = Flags::parse();
+    let asked = std::env::args().skip(1).any(|flag| flag != "--bench");
+    let quick = flags.quick || !asked;
+    let options = Options {
+        jobs: flags.jobs,
+        peers: flags.peers,
+        runs: flags.runs.unwrap_or(if quick { QUICK_RUNS } else { FULL_RUNS }).max(1),
+        scale: if quick { Scale::Quick } else { Scale::Full },
+        tidegate: flags.tidegate.map_or_else(build, Ok)?,
+        baseline: flags.baseline,
+    };
+    run(&options, &mut stdout().lock())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds Tidegate as it ships and tells where it lies.
+fn build() -> anyhow::Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--release", "--locked", "--package", "tidegate"])
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .status()
+        .context("cargo cannot be started")?;
+    ensure!(built.success(), "Tidegate could not be built");
+    // Benchmarks lie in `deps` below the folder of release binaries.
+    let own = std::env::current_exe()?;
+    let folder = own.parent().and_then(|deps| deps.parent()).context("no folder of binaries")?;
+    Ok(folder.join("tidegate"))
+}

@@ -122,6 +122,8 @@ pub struct Stage<'a> {
     pub sink: &'a Sink,
     /// How much to measure.
     pub scale: Scale,
+    /// The core for load and sink: not the peer's.
+    pub other_core: Option<usize>,
 }
 
 impl Stage<'_> {

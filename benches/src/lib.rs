@@ -8,6 +8,7 @@ pub mod drive;
 pub mod figure;
 pub mod job;
 pub mod jobs;
+pub mod http;
 pub mod load;
 pub mod peer;
 pub mod peers;

@@ -77,6 +77,8 @@ pub struct Running {
     child: Child,
     /// Where clients come in.
     pub address: SocketAddr,
+    /// Where it tells of itself, if it does: `/metrics`, `/readyz`.
+    pub admin: Option<SocketAddr>,
     /// From the start of the process until it took a connection.
     pub ready_after: Duration,
 }
@@ -93,7 +95,7 @@ impl Running {
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
         let started = Instant::now();
         let child = process::pinned(setting.core, || command.spawn())?.with_context(|| format!("{command:?}"))?;
-        let mut running = Self { child, address, ready_after: Duration::ZERO };
+        let mut running = Self { child, address, admin: None, ready_after: Duration::ZERO };
         running.await_ready(started, &log)?;
         Ok(running)
     }
