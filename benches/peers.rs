@@ -2,12 +2,14 @@
 //!
 //! `cargo bench -p tidegate-benches --bench peers -- --help` lists what can be chosen.
 
-use std::io::stdout;
+use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, ensure};
 use benches::job::Scale;
+use benches::report;
+use benches::report::machine::Machine;
 use benches::run::{Options, run};
 use clap::Parser;
 
@@ -39,6 +41,9 @@ struct Flags {
     /// Another program of Tidegate to compare it with, as the peer `tidegate-base`.
     #[arg(long)]
     baseline: Option<PathBuf>,
+    /// Where report, plots and history go: `benches`, or `target/peers` for a run that is quick, partial or has a baseline.
+    #[arg(long)]
+    output: Option<PathBuf>,
     /// What `cargo bench` adds.
     #[arg(long, hide = true)]
     bench: bool,
@@ -47,7 +52,14 @@ struct Flags {
 fn main() -> anyhow::Result<ExitCode> {
     let flags = Flags::parse();
     let asked = std::env::args().skip(1).any(|flag| flag != "--bench");
+    if !flags.bench && !asked {
+        // `cargo test --all-targets` runs this program as well, and tests measure nothing.
+        writeln!(stdout(), "nothing is measured without `cargo bench` or an option")?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let quick = flags.quick || !asked;
+    // What is kept beside the sources is whole: every job and every peer.
+    let whole = !quick && flags.jobs.is_empty() && flags.peers.is_empty() && flags.baseline.is_none();
     let options = Options {
         jobs: flags.jobs,
         peers: flags.peers,
@@ -56,8 +68,20 @@ fn main() -> anyhow::Result<ExitCode> {
         tidegate: flags.tidegate.map_or_else(build, Ok)?,
         baseline: flags.baseline,
     };
-    run(&options, &mut stdout().lock())?;
+    // Before the run: afterwards it would tell of the run's own load.
+    let machine = Machine::here();
+    let mut out = stdout().lock();
+    let results = run(&options, &mut out)?;
+    let output = flags.output.unwrap_or_else(|| output(whole));
+    std::fs::create_dir_all(&output)?;
+    report::write(&output, &results, &machine)?;
+    writeln!(out, "\n{}", output.join("REPORT.md").display())?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn output(whole: bool) -> PathBuf {
+    let benches = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    if whole { benches } else { benches.join("../target/peers") }
 }
 
 /// Builds Tidegate as it ships and tells where it lies.

@@ -127,7 +127,8 @@ impl<S: Read> Inbound<S> {
                 loop {
                     let line = self.line()?;
                     let digits = line.split(';').next().unwrap_or_default().trim();
-                    let len = u64::from_str_radix(digits, 16).with_context(|| format!("no size of a chunk: {line:?}"))?;
+                    let len =
+                        u64::from_str_radix(digits, 16).with_context(|| format!("no size of a chunk: {line:?}"))?;
                     if len == 0 {
                         break;
                     }
@@ -175,10 +176,7 @@ impl<S: Read> Inbound<S> {
         }
     }
 
-    fn head(
-        &mut self,
-        parse: impl Fn(&[u8]) -> anyhow::Result<Option<(usize, Head)>>,
-    ) -> anyhow::Result<Option<Head>> {
+    fn head(&mut self, parse: impl Fn(&[u8]) -> anyhow::Result<Option<(usize, Head)>>) -> anyhow::Result<Option<Head>> {
         loop {
             if self.start < self.end
                 && let Some((len, head)) = parse(self.unread())?
@@ -353,7 +351,10 @@ mod tests {
 
     #[test]
     fn a_body_that_ends_early_is_an_error_in_either_framing() {
-        for short in ["HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n"] {
+        for short in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n",
+        ] {
             let mut inbound = Inbound::new(short.as_bytes());
             let head = inbound.answer().expect("an answer").expect("one");
             collected(&mut inbound, head.framing).expect_err("it ended early");

@@ -6,9 +6,9 @@
 pub mod content;
 pub mod drive;
 pub mod figure;
+pub mod http;
 pub mod job;
 pub mod jobs;
-pub mod http;
 pub mod load;
 pub mod peer;
 pub mod peers;

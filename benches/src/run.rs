@@ -14,6 +14,7 @@ use crate::peer::{Peer, Setting, TlsFiles};
 use crate::peers;
 use crate::process;
 use crate::sink::Sink;
+use crate::stats::Spread;
 
 /// What is measured.
 #[derive(Debug, Clone)]
@@ -69,6 +70,37 @@ pub struct Measured {
     pub values: BTreeMap<&'static str, BTreeMap<Figure, Vec<f64>>>,
     /// Peers that did not do what they should, and what that was. Their figures, if any, do not count.
     pub failures: BTreeMap<&'static str, String>,
+}
+
+impl Results {
+    /// The spread of a figure; none if it was not measured, or the peer failed.
+    #[must_use]
+    pub fn spread(&self, job: JobKind, peer: &str, figure: Figure) -> Option<Spread> {
+        let job = self.jobs.iter().find(|measured| measured.kind == job)?;
+        let (_, figures) = job.counted().find(|(name, _)| *name == peer)?;
+        Spread::of(figures.get(&figure)?)
+    }
+
+    /// The same, its median.
+    #[must_use]
+    pub fn median(&self, job: JobKind, peer: &str, figure: Figure) -> Option<f64> {
+        self.spread(job, peer, figure).map(|spread| spread.median)
+    }
+}
+
+impl Measured {
+    /// Figures of the peers that did what they should.
+    pub fn counted(&self) -> impl Iterator<Item = (&'static str, &BTreeMap<Figure, Vec<f64>>)> {
+        let all = self.values.iter().map(|(peer, figures)| (*peer, figures));
+        all.filter(|(peer, _)| !self.failures.contains_key(peer))
+    }
+
+    /// What was measured, in the order of [`crate::figure::ALL`].
+    #[must_use]
+    pub fn figures(&self) -> Vec<Figure> {
+        let measured = |figure: &Figure| self.counted().any(|(_, figures)| figures.contains_key(figure));
+        crate::figure::ALL.iter().copied().filter(measured).collect()
+    }
 }
 
 /// Measures, telling on `out` what goes on.

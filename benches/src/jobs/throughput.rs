@@ -137,16 +137,19 @@ impl Job for Throughput {
         let tally = stage.sink.tally();
         ensure!(tally.files == uploads as u64, "{} of {uploads} files arrived", tally.files);
         ensure!(tally.body_bytes >= content.len() * uploads as u64, "{} bytes arrived", tally.body_bytes);
-        Ok(figures(uploads as f64, (content.len() * uploads as u64) as f64, cpu, wall, peak))
+        Ok(self.figures(uploads as f64, content.len() as f64, cpu, wall, peak))
     }
 }
 
-fn figures(uploads: f64, bytes: f64, cpu: Duration, wall: Duration, peak_kib: u64) -> Sample {
-    vec![
-        (CPU_PER_GIB, cpu.as_secs_f64() / (bytes / GIB as f64)),
-        (CPU_PER_UPLOAD, cpu.as_secs_f64() * 1e6 / uploads),
-        (PEAK_RSS, peak_kib as f64 / KIB as f64),
-        (THROUGHPUT, bytes / MIB as f64 / wall.as_secs_f64()),
-        (UPLOADS_PER_SECOND, uploads / wall.as_secs_f64()),
-    ]
+impl Throughput {
+    /// The cost of a byte where files are large, that of an upload where they are small.
+    fn figures(self, uploads: f64, len: f64, cpu: Duration, wall: Duration, peak_kib: u64) -> Sample {
+        let (cpu, wall) = (cpu.as_secs_f64(), wall.as_secs_f64());
+        let peak = (PEAK_RSS, peak_kib as f64 / KIB as f64);
+        if self.len < MIB {
+            return vec![(CPU_PER_UPLOAD, cpu * 1e6 / uploads), peak, (UPLOADS_PER_SECOND, uploads / wall)];
+        }
+        let bytes = uploads * len;
+        vec![(CPU_PER_GIB, cpu / (bytes / GIB as f64)), peak, (THROUGHPUT, bytes / MIB as f64 / wall)]
+    }
 }

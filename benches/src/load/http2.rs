@@ -75,11 +75,7 @@ async fn client(
     Ok(())
 }
 
-async fn upload(
-    sender: SendRequest<Bytes>,
-    request: &Request,
-    pieces: &[Bytes],
-) -> anyhow::Result<SendRequest<Bytes>> {
+async fn upload(sender: SendRequest<Bytes>, request: &Request, pieces: &[Bytes]) -> anyhow::Result<SendRequest<Bytes>> {
     let mut sender = sender.ready().await?;
     let len: usize = pieces.iter().map(Bytes::len).sum();
     let mut head = http::Request::builder()

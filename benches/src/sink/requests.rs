@@ -20,8 +20,11 @@ const PACED_STEP: usize = 16 * 1024;
 /// Serves a connection.
 pub(super) fn serve(stream: &TcpStream, shared: &Shared) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
-    let mut connection =
-        Connection { inbound: Inbound::new(stream.try_clone()?), scratch: Scratch::default(), paced: Scratch::of(PACED_STEP) };
+    let mut connection = Connection {
+        inbound: Inbound::new(stream.try_clone()?),
+        scratch: Scratch::default(),
+        paced: Scratch::of(PACED_STEP),
+    };
     while let Some(head) = connection.inbound.request()? {
         if head.expects_continue {
             connection.inbound.stream().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
