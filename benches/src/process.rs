@@ -51,6 +51,12 @@ impl Group {
         Ok(Self { ids })
     }
 
+    /// How many processes it has.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.ids.len()
+    }
+
     /// User and system time of all its threads since it began.
     ///
     /// # Errors
