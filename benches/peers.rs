@@ -32,6 +32,9 @@ struct Flags {
     /// How often each is measured: 4 times, in a quick run 2.
     #[arg(long)]
     runs: Option<usize>,
+    /// Measure enough for figures to rely on; takes about 25 minutes for everything. The default with any other option.
+    #[arg(long, conflicts_with = "quick")]
+    full: bool,
     /// Measure little: the figures are rough.
     #[arg(long)]
     quick: bool,
@@ -57,7 +60,7 @@ fn main() -> anyhow::Result<ExitCode> {
         writeln!(stdout(), "nothing is measured without `cargo bench` or an option")?;
         return Ok(ExitCode::SUCCESS);
     }
-    let quick = flags.quick || !asked;
+    let quick = flags.quick || !(asked || flags.full);
     // What is kept beside the sources is whole: every job and every peer.
     let whole = !quick && flags.jobs.is_empty() && flags.peers.is_empty() && flags.baseline.is_none();
     let options = Options {

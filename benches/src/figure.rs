@@ -29,6 +29,8 @@ pub const PEAK_RSS: Figure = less("peak-rss", "MiB");
 pub const THROUGHPUT: Figure = more("throughput", "MiB/s");
 /// Uploads per second of wall time. Shared machines make it mean little.
 pub const UPLOADS_PER_SECOND: Figure = more("uploads", "1/s");
+/// User and system time of load generator and sink, of the peer's: beyond 100, the peer had to wait for them.
+pub const LOAD_CPU: Figure = less("load-cpu", "% of the peer's");
 /// Resident memory that one more open upload takes.
 pub const MEMORY_PER_UPLOAD: Figure = less("memory-each", "KiB");
 /// The most that all open uploads together took beyond the idle process.
@@ -57,6 +59,7 @@ pub const ALL: &[Figure] = &[
     PEAK_RSS,
     THROUGHPUT,
     UPLOADS_PER_SECOND,
+    LOAD_CPU,
     MEMORY_PER_UPLOAD,
     MEMORY_OF_UPLOADS,
     ADDED_P50,

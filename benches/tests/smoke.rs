@@ -1,6 +1,7 @@
 //! Every job once with little, through the gateway that was built: content verified, figures taken.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use benches::job::{Scale, Stage};
 use benches::peer::{Peer, Setting, TlsFiles};
@@ -8,17 +9,22 @@ use benches::peers::tidegate::Tidegate;
 use benches::run::certificate;
 use benches::sink::Sink;
 
-/// The gateway lies beside the folder of this test's own program, if it was built.
-fn program() -> Option<PathBuf> {
+/// The gateway, which `cargo test --workspace` has built; where this package was tested alone, it is built here.
+fn program() -> PathBuf {
     let own = std::env::current_exe().expect("a test has a program");
-    let program = own.parent()?.parent()?.join("tidegate");
-    program.is_file().then_some(program)
+    let folder = own.ancestors().nth(2).expect("tests lie in `deps` below the folder of programs");
+    let program = folder.join("tidegate");
+    if !program.is_file() {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let built = Command::new(cargo).args(["build", "--locked", "--package", "tidegate"]).status();
+        assert!(built.expect("cargo can be started").success(), "the gateway cannot be built");
+    }
+    program
 }
 
 #[test]
 fn every_job_works_through_the_gateway() {
-    let program = program().expect("`cargo build -p tidegate` builds the gateway that this test drives");
-    let peer = Tidegate::released(program);
+    let peer = Tidegate::released(program());
     let folder = tempfile::tempdir().expect("a folder");
     let tls: TlsFiles = certificate(folder.path()).expect("a certificate");
     let sink = Sink::start(None).expect("a sink");

@@ -6,9 +6,10 @@ use anyhow::ensure;
 use sha2::{Digest, Sha256};
 
 use crate::content::Content;
-use crate::figure::{CPU_PER_GIB, CPU_PER_UPLOAD, PEAK_RSS, THROUGHPUT, UPLOADS_PER_SECOND};
+use crate::figure::{CPU_PER_GIB, CPU_PER_UPLOAD, LOAD_CPU, PEAK_RSS, THROUGHPUT, UPLOADS_PER_SECOND};
 use crate::job::{Job, JobKind, Sample, Scale, Stage};
 use crate::load::Load;
+use crate::process::own_cpu;
 use crate::sink::Mode;
 
 const KIB: u64 = 1024;
@@ -61,7 +62,7 @@ impl Throughput {
         let whole = self.volume / self.len;
         let uploads = match scale {
             Scale::Full => whole,
-            Scale::Quick => whole / 8,
+            Scale::Quick => whole / 6,
             Scale::Smoke => 8,
         };
         usize::try_from(uploads).unwrap_or(usize::MAX)
@@ -129,27 +130,30 @@ impl Job for Throughput {
         let processes = running.processes()?;
         processes.reset_peak()?;
         stage.sink.reset(Mode::Count);
-        let before = processes.cpu()?;
+        let (before, own_before) = (processes.cpu()?, own_cpu()?);
         let wall = self.load(stage, content.clone(), uploads).run(running.address)?;
         let cpu = running.processes()?.cpu()?.saturating_sub(before);
+        let own = own_cpu()?.saturating_sub(own_before);
         let peak = processes.memory().peak;
 
         let tally = stage.sink.tally();
         ensure!(tally.files == uploads as u64, "{} of {uploads} files arrived", tally.files);
         ensure!(tally.body_bytes >= content.len() * uploads as u64, "{} bytes arrived", tally.body_bytes);
-        Ok(self.figures(uploads as f64, content.len() as f64, cpu, wall, peak))
+        let mut sample = self.figures(uploads as f64, content.len() as f64, cpu, wall);
+        sample.push((PEAK_RSS, peak as f64 / KIB as f64));
+        sample.push((LOAD_CPU, 100.0 * own.as_secs_f64() / cpu.as_secs_f64()));
+        Ok(sample)
     }
 }
 
 impl Throughput {
     /// The cost of a byte where files are large, that of an upload where they are small.
-    fn figures(self, uploads: f64, len: f64, cpu: Duration, wall: Duration, peak_kib: u64) -> Sample {
+    fn figures(self, uploads: f64, len: f64, cpu: Duration, wall: Duration) -> Sample {
         let (cpu, wall) = (cpu.as_secs_f64(), wall.as_secs_f64());
-        let peak = (PEAK_RSS, peak_kib as f64 / KIB as f64);
         if self.len < MIB {
-            return vec![(CPU_PER_UPLOAD, cpu * 1e6 / uploads), peak, (UPLOADS_PER_SECOND, uploads / wall)];
+            return vec![(CPU_PER_UPLOAD, cpu * 1e6 / uploads), (UPLOADS_PER_SECOND, uploads / wall)];
         }
         let bytes = uploads * len;
-        vec![(CPU_PER_GIB, cpu / (bytes / GIB as f64)), peak, (THROUGHPUT, bytes / MIB as f64 / wall)]
+        vec![(CPU_PER_GIB, cpu / (bytes / GIB as f64)), (THROUGHPUT, bytes / MIB as f64 / wall)]
     }
 }
