@@ -4,6 +4,7 @@
 //! cost less than any peer and never are what limits one.
 
 mod forms;
+mod parts;
 mod requests;
 mod routes;
 
@@ -69,6 +70,7 @@ struct Shared {
     body_bytes: AtomicU64,
     calls: AtomicU64,
     stored: Mutex<Vec<Stored>>,
+    parts: parts::Parts,
     /// What went wrong on connections, for whoever looks.
     complaints: Mutex<Vec<String>>,
     connections: Mutex<Vec<TcpStream>>,
@@ -90,6 +92,7 @@ impl Sink {
             body_bytes: AtomicU64::new(0),
             calls: AtomicU64::new(0),
             stored: Mutex::default(),
+            parts: parts::Parts::default(),
             complaints: Mutex::default(),
             connections: Mutex::default(),
             ends: AtomicBool::new(false),

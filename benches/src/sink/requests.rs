@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::forms::file_of;
 use super::routes::Wanted;
-use super::{Shared, Stored, locked};
+use super::{Shared, Stored, locked, parts};
 use crate::http::{Framing, Head, Inbound, Scratch, write_answer};
 use crate::process;
 
@@ -29,7 +29,9 @@ pub(super) fn serve(stream: &TcpStream, shared: &Shared) -> anyhow::Result<()> {
         if head.expects_continue {
             connection.inbound.stream().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
+        let part = parts::Call::by(&head.method, &head.target);
         let answer = match Wanted::by(&head.method, &head.target) {
+            None if let Some(call) = part => connection.take_part(call, &head, shared),
             None => Err(anyhow::anyhow!("nothing takes {} {}", head.method, head.target)),
             Some(wanted) => connection.take(wanted, &head, shared),
         };
@@ -68,8 +70,7 @@ impl Connection {
             let body = self.whole(head.framing).with_context(context)?;
             let len = body.len() as u64;
             let file = file_of(wanted, &head.content_type, body).with_context(context)?;
-            let sha256 = Sha256::digest(&file).into();
-            locked(&shared.stored).push(Stored { request: context(), len: file.len() as u64, sha256 });
+            store(context(), &file, shared);
             len
         } else {
             self.count(head.framing, shared).with_context(context)?
@@ -77,6 +78,37 @@ impl Connection {
         shared.body_bytes.fetch_add(len, Ordering::SeqCst);
         shared.files.fetch_add(1, Ordering::SeqCst);
         wanted.answer(shared.address, &[])
+    }
+
+    /// Takes one of the calls that bring a file in parts. The last one counts as the file.
+    fn take_part(
+        &mut self,
+        call: parts::Call,
+        head: &Head,
+        shared: &Shared,
+    ) -> anyhow::Result<(&'static str, Vec<u8>)> {
+        let context = || format!("{} {}", head.method, head.target);
+        let keep = shared.keep.load(Ordering::SeqCst);
+        match call {
+            parts::Call::Part { upload, number } if keep => {
+                let part = self.whole(head.framing).with_context(context)?;
+                shared.body_bytes.fetch_add(part.len() as u64, Ordering::SeqCst);
+                shared.parts.keep(upload, number, part);
+            }
+            parts::Call::Part { .. } => {
+                let len = self.count(head.framing, shared).with_context(context)?;
+                shared.body_bytes.fetch_add(len, Ordering::SeqCst);
+            }
+            parts::Call::Create => drop(self.whole(head.framing).with_context(context)?),
+            parts::Call::Complete { upload } => {
+                self.whole(head.framing).with_context(context)?;
+                if keep {
+                    store(context(), &shared.parts.join(upload), shared);
+                }
+                shared.files.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        Ok(call.answer(&shared.parts))
     }
 
     fn whole(&mut self, framing: Framing) -> anyhow::Result<Vec<u8>> {
@@ -104,4 +136,9 @@ impl Connection {
         }
         Ok(len)
     }
+}
+
+fn store(request: String, file: &[u8], shared: &Shared) {
+    let sha256 = Sha256::digest(file).into();
+    locked(&shared.stored).push(Stored { request, len: file.len() as u64, sha256 });
 }
