@@ -8,6 +8,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, ensure};
 use benches::job::Scale;
+use benches::orphans;
 use benches::report;
 use benches::report::machine::Machine;
 use benches::run::{Options, run};
@@ -71,6 +72,7 @@ fn main() -> anyhow::Result<ExitCode> {
         tidegate: flags.tidegate.map_or_else(build, Ok)?,
         baseline: flags.baseline,
     };
+    orphans::end_with_signals()?;
     // Before the run: afterwards it would tell of the run's own load.
     let machine = Machine::here();
     let mut out = stdout().lock();

@@ -10,6 +10,7 @@ pub mod http;
 pub mod job;
 pub mod jobs;
 pub mod load;
+pub mod orphans;
 pub mod peer;
 pub mod peers;
 pub mod process;

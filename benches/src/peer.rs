@@ -9,9 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Pid;
 
 use crate::job::JobKind;
+use crate::orphans;
 use crate::process::{self, Group};
 
 /// How long a program may take until it takes connections; Node with its modules needs a second on a busy machine.
@@ -94,7 +95,10 @@ impl Running {
         let file = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
         let started = Instant::now();
-        let child = process::pinned(setting.core, || command.spawn())?.with_context(|| format!("{command:?}"))?;
+        let child = orphans::started(|| {
+            let child = process::pinned(setting.core, || command.spawn())?.with_context(|| format!("{command:?}"))?;
+            Ok((Pid::from_child(&child), child))
+        })?;
         let mut running = Self { child, address, admin: None, ready_after: Duration::ZERO };
         running.await_ready(started, &log)?;
         Ok(running)
@@ -132,7 +136,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // Measured programs have nothing to lose, so none is asked to end gently.
-        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        orphans::end(Pid::from_child(&self.child));
         let _ = self.child.wait();
     }
 }
