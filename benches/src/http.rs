@@ -75,18 +75,7 @@ impl<S: Read> Inbound<S> {
     /// # Errors
     /// The stream failed, ended within the head, or what came is no request.
     pub fn request(&mut self) -> anyhow::Result<Option<Head>> {
-        self.head(|bytes| {
-            let mut fields = [httparse::EMPTY_HEADER; FIELD_LIMIT];
-            let mut request = httparse::Request::new(&mut fields);
-            let len = match request.parse(bytes).context("no request")? {
-                httparse::Status::Complete(len) => len,
-                httparse::Status::Partial => return Ok(None),
-            };
-            let mut head = head_of(request.headers, Framing::Counted(0))?;
-            request.method.unwrap_or_default().clone_into(&mut head.method);
-            request.path.unwrap_or_default().clone_into(&mut head.target);
-            Ok(Some((len, head)))
-        })
+        self.head(request_head)
     }
 
     /// The head of the next answer that is final; none if the other side closed the connection instead.
@@ -196,12 +185,17 @@ impl<S: Read> Inbound<S> {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
-    /// Reads once; false at the end of the stream.
-    fn fill(&mut self) -> anyhow::Result<bool> {
+    /// Moves what is unread to the beginning of the buffer, so that there is room behind it.
+    fn compact(&mut self) {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
+    }
+
+    /// Reads once; false at the end of the stream.
+    fn fill(&mut self) -> anyhow::Result<bool> {
+        self.compact();
         let room = self.buffer.get_mut(self.end..).unwrap_or_default();
         let len = loop {
             match self.stream.read(room) {
@@ -214,7 +208,64 @@ impl<S: Read> Inbound<S> {
     }
 }
 
+/// How much of the next message is in the buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrived {
+    /// Not enough to say, or a part of a small message.
+    Part,
+    /// A small message: it can be read without waiting.
+    Whole,
+    /// The beginning of one that does not fit into the buffer, or whose end nobody knows.
+    Large,
+    /// Nothing more will come.
+    End,
+}
+
 impl Inbound<TcpStream> {
+    /// Reads what has arrived; false at the end of the stream.
+    ///
+    /// # Errors
+    /// The stream failed.
+    pub fn fill_without_waiting(&mut self) -> anyhow::Result<bool> {
+        self.compact();
+        let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+        match recv(&self.stream, room, RecvFlags::DONTWAIT) {
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => Ok(true),
+            received => {
+                let (len, _) = received?;
+                self.end += len;
+                Ok(len > 0)
+            }
+        }
+    }
+
+    /// What is there of the next request.
+    ///
+    /// # Errors
+    /// It is no request.
+    pub fn arrived(&self) -> anyhow::Result<Arrived> {
+        let unread = self.unread();
+        let Some((head_len, head)) = (if unread.is_empty() { None } else { request_head(unread)? }) else {
+            ensure!(unread.len() < HEAD_LIMIT, "a head without end");
+            return Ok(Arrived::Part);
+        };
+        Ok(match head.framing {
+            Framing::Counted(len) if !head.expects_continue && len <= (BUFFER_LEN - HEAD_LIMIT) as u64 => {
+                if unread.len() as u64 >= head_len as u64 + len { Arrived::Whole } else { Arrived::Part }
+            }
+            _ => Arrived::Large,
+        })
+    }
+
+    /// The stream ended here.
+    ///
+    /// # Errors
+    /// Something was left that is no whole message.
+    pub fn ensure_nothing_left(&self) -> anyhow::Result<()> {
+        ensure!(self.start == self.end, "the connection ended within a message");
+        Ok(())
+    }
+
     /// Drops a counted body without copying it out of the kernel. `after` is called with the length of each piece.
     ///
     /// # Errors
@@ -282,6 +333,20 @@ pub fn write_answer(stream: &mut impl Write, status: &str, body: &[u8]) -> anyho
         message.extend_from_slice(body);
     }
     Ok(stream.write_all(&message)?)
+}
+
+/// The head of a request and its length, if all of it is there.
+fn request_head(bytes: &[u8]) -> anyhow::Result<Option<(usize, Head)>> {
+    let mut fields = [httparse::EMPTY_HEADER; FIELD_LIMIT];
+    let mut request = httparse::Request::new(&mut fields);
+    let len = match request.parse(bytes).context("no request")? {
+        httparse::Status::Complete(len) => len,
+        httparse::Status::Partial => return Ok(None),
+    };
+    let mut head = head_of(request.headers, Framing::Counted(0))?;
+    request.method.unwrap_or_default().clone_into(&mut head.method);
+    request.path.unwrap_or_default().clone_into(&mut head.target);
+    Ok(Some((len, head)))
 }
 
 fn head_of(fields: &[httparse::Header<'_>], none: Framing) -> anyhow::Result<Head> {

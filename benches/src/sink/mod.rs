@@ -3,23 +3,26 @@
 //! While it counts, file bytes are dropped inside the kernel without being copied, so that load generator and sink together
 //! cost less than any peer and never are what limits one.
 
+mod event_loop;
 mod forms;
 mod parts;
 mod requests;
 mod routes;
 
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::thread::JoinHandle;
 
+use socket2::{Domain, Socket, Type};
+
 use crate::process;
 
 pub use routes::Wanted;
 
-/// Of a connection's thread. Little of it is ever touched, and thousands may be open.
-const STACK_LEN: usize = 128 * 1024;
+/// Thousands may connect at once; the kernel cuts it to what the machine allows.
+const BACKLOG: i32 = 4096;
 
 /// How the sink treats bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +59,7 @@ pub struct Stored {
 #[derive(Debug)]
 pub struct Sink {
     shared: Arc<Shared>,
-    acceptor: Option<JoinHandle<()>>,
+    serving: Option<JoinHandle<()>>,
 }
 
 /// What all threads of a sink know.
@@ -73,6 +76,7 @@ struct Shared {
     parts: parts::Parts,
     /// What went wrong on connections, for whoever looks.
     complaints: Mutex<Vec<String>>,
+    /// Those that have a thread, to end it.
     connections: Mutex<Vec<TcpStream>>,
     ends: AtomicBool,
 }
@@ -83,7 +87,10 @@ impl Sink {
     /// # Errors
     /// No port can be had.
     pub fn start(core: Option<usize>) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+        socket.listen(BACKLOG)?;
+        let listener = TcpListener::from(socket);
         let shared = Arc::new(Shared {
             address: listener.local_addr()?,
             keep: AtomicBool::new(false),
@@ -98,8 +105,13 @@ impl Sink {
             ends: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
-        let acceptor = process::pinned(core, || thread::spawn(move || accept(&listener, &accepting)))?;
-        Ok(Self { shared, acceptor: Some(acceptor) })
+        let serve = move || {
+            if let Err(error) = event_loop::run(&listener, Arc::clone(&accepting)) {
+                locked(&accepting.complaints).push(format!("the sink ended: {error:#}"));
+            }
+        };
+        let serving = process::pinned(core, || thread::spawn(serve))?;
+        Ok(Self { shared, serving: Some(serving) })
     }
 
     /// Where peers send to.
@@ -150,35 +162,14 @@ impl Sink {
 impl Drop for Sink {
     fn drop(&mut self) {
         self.shared.ends.store(true, Ordering::SeqCst);
-        // Wakes the acceptor, which looks whether it ends.
+        // Wakes the loop, which looks whether it ends.
         drop(TcpStream::connect(self.shared.address));
-        if let Some(acceptor) = self.acceptor.take() {
-            let _ = acceptor.join();
+        if let Some(serving) = self.serving.take() {
+            let _ = serving.join();
         }
         for connection in locked(&self.shared.connections).drain(..) {
             let _ = connection.shutdown(Shutdown::Both);
         }
-    }
-}
-
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    for stream in listener.incoming() {
-        if shared.ends.load(Ordering::SeqCst) {
-            return;
-        }
-        let Ok(stream) = stream else { continue };
-        if let Ok(twin) = stream.try_clone() {
-            locked(&shared.connections).push(twin);
-        }
-        let shared = Arc::clone(shared);
-        // A thread inherits the core of the one that started it.
-        let serve = move || {
-            if let Err(error) = requests::serve(&stream, &shared) {
-                locked(&shared.complaints).push(format!("{error:#}"));
-            }
-            let _ = stream.shutdown(Shutdown::Both);
-        };
-        let _ = thread::Builder::new().stack_size(STACK_LEN).spawn(serve);
     }
 }
 

@@ -1,7 +1,7 @@
 //! One connection of the sink: request after request until the other side closes.
 
 use std::io::Write;
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,52 +11,78 @@ use sha2::{Digest, Sha256};
 use super::forms::file_of;
 use super::routes::Wanted;
 use super::{Shared, Stored, locked, parts};
-use crate::http::{Framing, Head, Inbound, Scratch, write_answer};
+use crate::http::{Arrived, Framing, Head, Inbound, Scratch, write_answer};
 use crate::process;
 
 /// What a paced connection reads at once: small, so that its pace is even.
 const PACED_STEP: usize = 16 * 1024;
 
-/// Serves a connection.
-pub(super) fn serve(stream: &TcpStream, shared: &Shared) -> anyhow::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut connection = Connection {
-        inbound: Inbound::new(stream.try_clone()?),
-        scratch: Scratch::default(),
-        paced: Scratch::of(PACED_STEP),
-    };
-    while let Some(head) = connection.inbound.request()? {
-        if head.expects_continue {
-            connection.inbound.stream().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-        }
-        let part = parts::Call::by(&head.method, &head.target);
-        let answer = match Wanted::by(&head.method, &head.target) {
-            None if let Some(call) = part => connection.take_part(call, &head, shared),
-            None => Err(anyhow::anyhow!("nothing takes {} {}", head.method, head.target)),
-            Some(wanted) => connection.take(wanted, &head, shared),
-        };
-        match answer {
-            Ok((status, body)) => write_answer(connection.inbound.stream(), status, &body)?,
-            Err(error) => {
-                // Best effort: the peer may be gone, and the complaint is told either way.
-                let _ = write_answer(connection.inbound.stream(), "400 Bad Request\r\nConnection: close", b"{}");
-                return Err(error);
-            }
-        }
-        if head.closes {
-            break;
-        }
-    }
-    Ok(())
-}
-
-struct Connection {
+/// A connection; its stream blocks.
+pub(super) struct Connection {
     inbound: Inbound<TcpStream>,
     scratch: Scratch,
     paced: Scratch,
 }
 
 impl Connection {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self { inbound: Inbound::new(stream), scratch: Scratch::default(), paced: Scratch::of(PACED_STEP) }
+    }
+
+    pub(super) fn stream(&mut self) -> &TcpStream {
+        self.inbound.stream()
+    }
+
+    /// Serves it to its end, waiting for what has not arrived.
+    pub(super) fn serve(&mut self, shared: &Shared) -> anyhow::Result<()> {
+        while self.exchange(shared)? {}
+        Ok(())
+    }
+
+    /// Reads what has arrived, without waiting; false at the end of the stream.
+    pub(super) fn fill(&mut self) -> anyhow::Result<bool> {
+        self.inbound.fill_without_waiting()
+    }
+
+    /// What is there of the next message.
+    pub(super) fn arrived(&self) -> anyhow::Result<Arrived> {
+        self.inbound.arrived()
+    }
+
+    /// The stream has ended: well between two messages, else not.
+    pub(super) fn end(&self) -> anyhow::Result<Arrived> {
+        self.inbound.ensure_nothing_left()?;
+        Ok(Arrived::End)
+    }
+
+    /// Lets the other side know at once, whoever else holds the socket.
+    pub(super) fn close(&mut self) {
+        let _ = self.inbound.stream().shutdown(Shutdown::Both);
+    }
+
+    /// One request and its answer; false if the connection is over.
+    pub(super) fn exchange(&mut self, shared: &Shared) -> anyhow::Result<bool> {
+        let Some(head) = self.inbound.request()? else { return Ok(false) };
+        if head.expects_continue {
+            self.inbound.stream().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        let part = parts::Call::by(&head.method, &head.target);
+        let answer = match Wanted::by(&head.method, &head.target) {
+            None if let Some(call) = part => self.take_part(call, &head, shared),
+            None => Err(anyhow::anyhow!("nothing takes {} {}", head.method, head.target)),
+            Some(wanted) => self.take(wanted, &head, shared),
+        };
+        match answer {
+            Ok((status, body)) => write_answer(self.inbound.stream(), status, &body)?,
+            Err(error) => {
+                // Best effort: the peer may be gone, and the complaint is told either way.
+                let _ = write_answer(self.inbound.stream(), "400 Bad Request\r\nConnection: close", b"{}");
+                return Err(error);
+            }
+        }
+        Ok(!head.closes)
+    }
+
     /// Takes a body, counts it, and says what to answer.
     fn take(&mut self, wanted: Wanted, head: &Head, shared: &Shared) -> anyhow::Result<(&'static str, Vec<u8>)> {
         let context = || format!("{} {}", head.method, head.target);
