@@ -11,6 +11,7 @@ use benches::job::Scale;
 use benches::orphans;
 use benches::report;
 use benches::report::machine::Machine;
+use benches::report::targets::SUBJECT;
 use benches::run::{Options, run};
 use clap::Parser;
 
@@ -81,7 +82,8 @@ fn main() -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&output)?;
     report::write(&output, &results, &machine)?;
     writeln!(out, "\n{}", output.join("REPORT.md").display())?;
-    Ok(ExitCode::SUCCESS)
+    let failed = results.jobs.iter().any(|job| job.failures.contains_key(SUBJECT));
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn output(whole: bool) -> PathBuf {
