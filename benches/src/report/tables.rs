@@ -6,8 +6,8 @@ use std::fmt::Write;
 use super::history::{Entry, Kept, entries};
 use super::machine::Machine;
 use super::targets::{ALL, Bound, REFERENCE, SUBJECT, Target, Verdict};
-use crate::figure::Figure;
-use crate::job::Scale;
+use crate::figure::{CPU_PER_GIB, Figure};
+use crate::job::{JobKind, Scale};
 use crate::run::{Measured, Results};
 use crate::stats::{Spread, short};
 
@@ -103,8 +103,11 @@ fn table(job: &Measured, results: &Results) -> String {
     for figure in &figures {
         let _ = write!(text, " {}, {} |", figure.name, figure.unit);
     }
-    let _ = writeln!(text, " {} × {} |", first.name, reference.unwrap_or("nobody"));
-    let _ = writeln!(text, "| --- |{}", " --- |".repeat(figures.len() + 1));
+    let _ = write!(text, " {} × {} |", first.name, reference.unwrap_or("nobody"));
+    // What a transform costs beyond passing on.
+    let compares_with_raw = first == CPU_PER_GIB && job.kind != JobKind::Raw;
+    let _ = writeln!(text, "{}", if compares_with_raw { " cpu × own raw |" } else { "" });
+    let _ = writeln!(text, "| --- |{}", " --- |".repeat(figures.len() + 1 + usize::from(compares_with_raw)));
     // In the order in which peers are declared, whatever the order of their figures.
     let counted: BTreeMap<_, _> = job.counted().collect();
     for (name, values) in results.peers.iter().filter_map(|peer| Some((peer.name, *counted.get(peer.name)?))) {
@@ -113,15 +116,20 @@ fn table(job: &Measured, results: &Results) -> String {
             let spread = values.get(figure).and_then(|values| Spread::of(values));
             let _ = write!(text, " {} |", spread.map_or_else(|| "–".to_owned(), |spread| spread.to_string()));
         }
-        let ratio = reference.and_then(|peer| ratio(results, job, name, peer, first));
-        let _ = writeln!(text, " {} |", ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}")));
+        let cell = |ratio: Option<f64>| ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
+        let own = results.median(job.kind, name, first);
+        let to_reference = reference.and_then(|peer| ratio(own, results.median(job.kind, peer, first)));
+        let _ = write!(text, " {} |", cell(to_reference));
+        if compares_with_raw {
+            let _ = write!(text, " {} |", cell(ratio(own, results.median(JobKind::Raw, name, first))));
+        }
+        text.push('\n');
     }
     text
 }
 
-fn ratio(results: &Results, job: &Measured, peer: &str, reference: &str, figure: Figure) -> Option<f64> {
-    let (own, other) = (results.median(job.kind, peer, figure)?, results.median(job.kind, reference, figure)?);
-    (other > 0.0).then(|| own / other)
+fn ratio(own: Option<f64>, other: Option<f64>) -> Option<f64> {
+    Some(own? / other.filter(|other| *other > 0.0)?)
 }
 
 /// Earlier runs beside this one: the figure, and where it can be had its ratio to the reference, which depends less on the

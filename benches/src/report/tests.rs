@@ -116,3 +116,18 @@ fn a_history_that_is_none_is_an_error_with_its_line() {
     let error = history::read(&file).expect_err("it is no entry");
     assert!(format!("{error:#}").contains("line 2"), "{error:#}");
 }
+
+#[test]
+fn another_job_is_compared_with_what_the_same_peer_takes_for_raw() {
+    let mut results = results();
+    let values = |cpu| BTreeMap::from([(CPU_PER_GIB, vec![cpu])]);
+    results.jobs.push(Measured {
+        kind: JobKind::RawToForm,
+        about: "48 files".to_owned(),
+        values: BTreeMap::from([("tidegate", values(0.99))]),
+        failures: BTreeMap::new(),
+    });
+    let report = text(&results, &machine("2026-01-01T00:00:00Z"), &[]);
+    assert!(report.contains("| peer | cpu, CPU-s/GiB | cpu × tidegate | cpu × own raw |"), "{report}");
+    assert!(report.contains("| tidegate | 0.990 (0.990–0.990) | 1.00 | 1.10 |"), "{report}");
+}
