@@ -30,7 +30,7 @@ impl Peer for Haproxy {
 
     fn about(&self) -> String {
         let version = super::version("haproxy", "-v");
-        let splice = if self.splice { ", `option splice-request`" } else { "" };
+        let splice = if self.splice { ", `option splice-request`, `tune.pipesize 1048576`" } else { "" };
         format!("{version}, one thread, `tune.bufsize 65536`{splice}, `http-reuse always`, HTTP log on")
     }
 

@@ -56,5 +56,7 @@ fn passes_bodies_on(job: JobKind) -> bool {
 fn version(program: &str, flag: &str) -> String {
     let said = find_program(program).and_then(|path| Command::new(path).arg(flag).output().ok());
     let text = said.map(|said| [said.stdout, said.stderr].concat()).unwrap_or_default();
-    String::from_utf8_lossy(&text).lines().next().unwrap_or("of unknown version").to_owned()
+    let text = String::from_utf8_lossy(&text);
+    let line = text.lines().next().unwrap_or("of unknown version");
+    line.strip_prefix("nginx version: ").unwrap_or(line).to_owned()
 }
