@@ -26,13 +26,12 @@ pub(super) fn prove(stage: &Stage<'_>, running: &Running, len: usize) -> anyhow:
         core: stage.other_core,
         tls: stage.setting.tls.clone(),
     };
-    let sent = load.run(running.address);
-    let complaints = stage.sink.complaints();
-    ensure!(complaints.is_empty(), "the upstream complains: {}", complaints.join("; "));
-    sent?;
+    load.run(running.address)?;
     let stored = stage.sink.stored();
+    // Not all of these need be of this upload: what a peer before was sending may only now break off.
+    let complaint = stage.sink.complaints().pop().unwrap_or_default();
     stage.sink.reset(Mode::Count);
-    ensure!(stored.len() == 1, "{} files arrived", stored.len());
+    ensure!(stored.len() == 1, "{} files arrived {complaint}", stored.len());
     let is_same = stored.iter().all(|file| file.len == len as u64 && file.sha256 == sha256);
     ensure!(is_same, "other bytes arrived: {stored:?}");
     Ok(())

@@ -1,5 +1,7 @@
 //! Thousands of uploads at once, each slow: what an open upload costs in memory, and whether others get through.
 
+mod crowd_sink;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
@@ -12,8 +14,10 @@ use crate::job::{Job, JobKind, Sample, Scale, Stage};
 use crate::load::message::Request;
 use crate::open_files;
 use crate::open_loop::{self, Load, Pace};
+use crate::peer::Setting;
 use crate::process::{self, Group, pause};
 use crate::stats::percentile;
+use crowd_sink::CrowdSink;
 
 /// Of each slow body. At this pace it would take three quarters of an hour, so none ends while it is measured.
 const BODY_LEN: usize = 1024 * 1024;
@@ -33,8 +37,15 @@ const SMALL_LEN: u64 = 16 * 1024;
 /// Small uploads per second meanwhile; 50 in all.
 const SMALL_PER_SECOND: f64 = 25.0;
 
-/// Descriptors per slow upload: the client's end, and the upstream's, which its sink holds twice.
-const FILES_EACH: u64 = 3;
+/// Descriptors per slow upload: the client's end, and the upstream's.
+const FILES_EACH: u64 = 2;
+
+/// Small uploads before any slow one, over as many connections: pools, threads and code that any first upload brings are no cost of
+/// the slow ones.
+const WARM_UP: Duration = Duration::from_millis(200);
+
+/// Connections of small uploads.
+const SMALL_CONNECTIONS: usize = 8;
 
 /// Descriptors beside them.
 const FILES_BESIDE: u64 = 512;
@@ -101,9 +112,17 @@ impl Job for Slow {
         let count = self.count(stage.scale);
         // Before the peer is started, which inherits it.
         open_files::allow(count as u64 * FILES_EACH + FILES_BESIDE)?;
-        let running = stage.start()?;
-        // Pools, threads and code that any first upload brings are no cost of the slow ones.
-        prove(stage, &running, BODY_LEN)?;
+        let sink = process::pinned(stage.other_core, CrowdSink::start)??;
+        let running = stage.peer.start(&Setting { upstream: sink.address(), ..stage.setting.clone() })?;
+        let small = request(stage, SMALL_LEN)?;
+        let load = Load {
+            address: running.address,
+            request: &small,
+            pace: Pace::Closed,
+            lasts: WARM_UP,
+            connections: SMALL_CONNECTIONS,
+        };
+        process::pinned(stage.other_core, || open_loop::run(&load))??;
         let processes = running.processes()?;
         processes.reset_peak()?;
         let idle = processes.memory().resident;
@@ -115,8 +134,8 @@ impl Job for Slow {
             let mut trickle = Trickle { crowd, turn: 0 };
             trickle.go_on(times.settle, || {});
             let mut sample = trickle.look(&processes, times.look, idle, count)?;
-            let small = request(stage, SMALL_LEN)?;
-            sample.extend(trickle.meanwhile(running.address, &small, times.meanwhile)?);
+            let pace = Pace::Fixed { per_second: SMALL_PER_SECOND };
+            sample.extend(trickle.meanwhile(&Load { pace, lasts: times.meanwhile, ..load })?);
             let open = trickle.crowd.count_open();
             ensure!(
                 open == count,
@@ -168,11 +187,9 @@ impl Trickle {
     }
 
     /// Small uploads while the slow ones go on.
-    fn meanwhile(&mut self, address: std::net::SocketAddr, small: &[u8], time: Duration) -> anyhow::Result<Sample> {
-        let pace = Pace::Fixed { per_second: SMALL_PER_SECOND };
-        let load = Load { address, request: small, pace, lasts: time, connections: 8 };
+    fn meanwhile(&mut self, load: &Load<'_>) -> anyhow::Result<Sample> {
         let tally = std::thread::scope(|scope| {
-            let sending = scope.spawn(|| open_loop::run(&load));
+            let sending = scope.spawn(|| open_loop::run(load));
             while !sending.is_finished() {
                 self.go_on(TURN, || {});
             }
