@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::ensure;
 
 use super::proof::{prove, request};
-use crate::figure::{GENERATOR, GOODPUT, OFFERED, REFUSAL_P50, REFUSAL_P99, UPLOADS_PER_SECOND};
+use crate::figure::{CPU_PER_UPLOAD, GENERATOR, GOODPUT, OFFERED, REFUSAL_P50, REFUSAL_P99, UPLOADS_PER_SECOND};
 use crate::job::{Job, JobKind, Sample, Scale, Stage};
 use crate::open_files;
 use crate::open_loop::{self, Load, Pace};
@@ -67,12 +67,16 @@ impl Job for Overload {
                 open_loop::run(&Load { address: running.address, request: &request, pace, lasts, connections })
             };
             send(Pace::Closed, lasts / 4, PEAK_CONNECTIONS)?;
+            let before = running.processes()?.cpu()?;
             let peak = send(Pace::Closed, lasts, PEAK_CONNECTIONS)?;
+            let cpu = running.processes()?.cpu()?.saturating_sub(before);
             let best = peak.goodput();
             ensure!(best > 0.0, "no upload got through: {}", peak.trouble().unwrap_or_default());
             let tally = send(Pace::Fixed { per_second: best * TIMES }, lasts, CONNECTIONS)?;
             let mut sample = vec![
                 (UPLOADS_PER_SECOND, best),
+                // Of the peak: where other programs take the core meanwhile, this still holds.
+                (CPU_PER_UPLOAD, cpu.as_secs_f64() * 1e6 / peak.completed.count() as f64),
                 (OFFERED, tally.begun_per_second() / best),
                 (GOODPUT, tally.goodput() * 100.0 / best),
                 (GENERATOR, tally.generator_load() * 100.0),

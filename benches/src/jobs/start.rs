@@ -1,7 +1,7 @@
 //! From nothing to ready, what an idle process takes, and how large the program is.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -75,7 +75,7 @@ impl Job for Start {
             (IDLE_RSS, idle as f64 / 1024.0),
             (RSS_AFTER_UPLOAD, after as f64 / 1024.0),
         ];
-        if let Some(bytes) = stripped_len(program(&running)?, stage)? {
+        if let Some(bytes) = stripped_len(&program(&running)?, stage)? {
             sample.push((BINARY_SIZE, bytes as f64 / 1e6));
         }
         Ok(sample)
@@ -98,9 +98,9 @@ fn program(running: &Running) -> anyhow::Result<PathBuf> {
 }
 
 /// Of the program without symbols; none where there is no `strip`. Libraries and scripts that it loads do not count.
-fn stripped_len(program: PathBuf, stage: &Stage<'_>) -> anyhow::Result<Option<u64>> {
+fn stripped_len(program: &Path, stage: &Stage<'_>) -> anyhow::Result<Option<u64>> {
     let stripped = stage.dir().join("stripped");
-    let done = match Command::new("strip").arg("-o").arg(&stripped).arg(&program).output() {
+    let done = match Command::new("strip").arg("-o").arg(&stripped).arg(program).output() {
         Ok(done) => done,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => bail!("strip cannot be started: {error}"),

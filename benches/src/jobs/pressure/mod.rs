@@ -130,6 +130,7 @@ fn hold(stage: &Stage<'_>, receive_buffer: Option<usize>) -> anyhow::Result<Held
         Ok(())
     })??;
     ensure!(sink.connections() == CLIENTS as u64, "{} uploads reached the upstream", sink.connections());
+    ensure!(sink.read() > 0, "nothing of the uploads reached the upstream");
     let crowd = &flood.crowd;
     ensure!(crowd.count_open() == CLIENTS, "uploads ended: {}", crowd.first_answer().unwrap_or_default());
     let resident = percentile(&resident, 0.5).context("there was no time to look")?;
