@@ -3,13 +3,17 @@
 //! A *peer* is a program that could carry an upload. A *job* is a kind of upload; it starts a peer between the load generator
 //! and the sink, proves that the content arrives, and gives figures. Nothing here is part of the gateway.
 
+mod admin;
 pub mod content;
+pub mod crowd;
 pub mod drive;
 pub mod figure;
 pub mod http;
 pub mod job;
 pub mod jobs;
 pub mod load;
+pub mod open_files;
+pub mod open_loop;
 pub mod orphans;
 pub mod peer;
 pub mod peers;

@@ -12,7 +12,27 @@ listeners: [ { address: \"{listen}\"{tls} } ]
 admin: { address: \"{admin}\" }
 routes: routes/*.yaml
 egress: { allow-private: 127.0.0.0/8 }
+{settings}";
+
+/// Places for all slow uploads, and a least rate below theirs: by default 4,096 are taken, of at least 1 KiB/s.
+const SLOW: &str = "\
+limits: { uploads: 8192 }
+timeouts: { min-rate: 64B/s }
 ";
+
+/// What an operator sets who wants the rest refused when a core is busy: about twice the uploads that keep one so.
+const OVERLOAD: &str = "\
+limits: { uploads: 64 }
+";
+
+/// What a job needs beside the defaults.
+fn settings_for(job: JobKind) -> &'static str {
+    match job {
+        JobKind::Slow2000 | JobKind::Slow5000 => SLOW,
+        JobKind::Overload => OVERLOAD,
+        _ => "",
+    }
+}
 
 /// A route for each kind of body.
 const ROUTES: [(&str, &str); 6] = [
@@ -194,6 +214,7 @@ impl Peer for Tidegate {
         let main = MAIN
             .replace("{listen}", &listen.to_string())
             .replace("{admin}", &admin.to_string())
+            .replace("{settings}", settings_for(setting.job))
             .replace("{tls}", if setting.job.tls() { &tls } else { "" });
         let file = setting.dir.join("tidegate.yaml");
         std::fs::write(&file, main)?;
