@@ -70,8 +70,8 @@ fn main() -> anyhow::Result<ExitCode> {
         peers: flags.peers,
         runs: flags.runs.unwrap_or(if quick { QUICK_RUNS } else { FULL_RUNS }).max(1),
         scale: if quick { Scale::Quick } else { Scale::Full },
-        tidegate: flags.tidegate.map_or_else(build, Ok)?,
-        baseline: flags.baseline,
+        tidegate: flags.tidegate.map_or_else(build, existing)?,
+        baseline: flags.baseline.map(existing).transpose()?,
     };
     orphans::end_with_signals()?;
     // Before the run: afterwards it would tell of the run's own load.
@@ -84,6 +84,12 @@ fn main() -> anyhow::Result<ExitCode> {
     writeln!(out, "\n{}", output.join("REPORT.md").display())?;
     let failed = results.jobs.iter().any(|job| job.failures.contains_key(SUBJECT));
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A program that was named. Cargo starts benchmarks in the folder of their package, so a relative path may miss.
+fn existing(program: PathBuf) -> anyhow::Result<PathBuf> {
+    ensure!(program.is_file(), "there is no {}, seen from {}", program.display(), std::env::current_dir()?.display());
+    Ok(program)
 }
 
 fn output(whole: bool) -> PathBuf {
