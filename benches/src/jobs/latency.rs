@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 
+use super::crowd_sink::CrowdSink;
 use super::proof::{prove, request};
 use crate::figure::{ADDED_P50, ADDED_P50_COMMON, ADDED_P99, ADDED_P99_COMMON, ADDED_P999, Figure, GENERATOR, RATE};
 use crate::job::{Job, JobKind, Sample, Scale, Stage};
 use crate::open_loop::{self, Load, Pace, Tally};
+use crate::peer::Setting;
 use crate::process;
 
 /// Of each upload.
@@ -59,7 +61,8 @@ impl Job for Latency {
     }
 
     fn measure(&self, stage: &Stage<'_>) -> anyhow::Result<Sample> {
-        let running = stage.start()?;
+        let sink = process::pinned(stage.other_core, CrowdSink::start)??;
+        let running = stage.peer.start(&Setting { upstream: sink.address(), ..stage.setting.clone() })?;
         let request = request(stage, LEN)?;
         let times = times(stage.scale);
         process::pinned(stage.other_core, || {
@@ -77,11 +80,11 @@ impl Job for Latency {
                 ensure!(tally.trouble().is_none(), "at {per_second}/s: {}", tally.trouble().unwrap_or_default());
                 Ok(tally)
             };
-            let (direct, through) = (fixed(stage.sink.address(), half)?, fixed(running.address, half)?);
+            let (direct, through) = (fixed(sink.address(), half)?, fixed(running.address, half)?);
             sample.extend(added(&direct, &through, &[(ADDED_P50, 0.5), (ADDED_P99, 0.99), (ADDED_P999, 0.999)])?);
             sample.push((GENERATOR, through.generator_load() * 100.0));
             let common = COMMON_PER_SECOND.min(half);
-            let (direct, through) = (fixed(stage.sink.address(), common)?, fixed(running.address, common)?);
+            let (direct, through) = (fixed(sink.address(), common)?, fixed(running.address, common)?);
             sample.extend(added(&direct, &through, &[(ADDED_P50_COMMON, 0.5), (ADDED_P99_COMMON, 0.99)])?);
             Ok(sample)
         })?

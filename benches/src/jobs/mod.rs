@@ -1,5 +1,6 @@
 //! The jobs that are measured.
 
+mod crowd_sink;
 mod latency;
 mod overload;
 mod pressure;

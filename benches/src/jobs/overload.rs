@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
+use super::crowd_sink::CrowdSink;
 use super::proof::{prove, request};
 use crate::figure::{CPU_PER_UPLOAD, GENERATOR, GOODPUT, OFFERED, REFUSAL_P50, REFUSAL_P99, UPLOADS_PER_SECOND};
 use crate::job::{Job, JobKind, Sample, Scale, Stage};
 use crate::open_files;
 use crate::open_loop::{self, Load, Pace};
+use crate::peer::Setting;
 use crate::process;
 
 /// Of each upload.
@@ -59,7 +61,8 @@ impl Job for Overload {
 
     fn measure(&self, stage: &Stage<'_>) -> anyhow::Result<Sample> {
         open_files::allow(FILES)?;
-        let running = stage.start()?;
+        let sink = process::pinned(stage.other_core, CrowdSink::start)??;
+        let running = stage.peer.start(&Setting { upstream: sink.address(), ..stage.setting.clone() })?;
         let request = request(stage, LEN)?;
         let lasts = time(stage.scale);
         process::pinned(stage.other_core, || {

@@ -77,12 +77,11 @@ impl<'a> Driver<'a> {
         self.tally.completed_in_time = self.tally.completed.count();
         self.tally.busy = thread_cpu()?.saturating_sub(busy_before);
         let patience = end + LAST_ANSWERS;
-        // Nobody comes back for those that never got a connection.
-        self.tally.unanswered += self.waiting.drain(..).count() as u64;
-        while self.under_way > 0 && Instant::now() < patience {
+        while self.under_way + self.waiting.len() > 0 && Instant::now() < patience {
+            self.begin_waiting()?;
             self.turn(patience)?;
         }
-        self.tally.unanswered += self.under_way as u64;
+        self.tally.unanswered = (self.under_way + self.waiting.len()) as u64;
         Ok(self.tally)
     }
 

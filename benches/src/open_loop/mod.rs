@@ -30,7 +30,7 @@ pub struct Load<'a> {
     pub request: &'a [u8],
     /// When.
     pub pace: Pace,
-    /// For how long. What is under way then is waited for, 5 seconds at most.
+    /// For how long. What was due by then is sent and waited for, 5 seconds at most.
     pub lasts: Duration,
     /// Connections at once. An upload that is due while all are busy waits for one, and its latency counts.
     pub connections: usize,
@@ -61,7 +61,7 @@ pub struct Tally {
     pub failed: u64,
     /// Ended without a whole answer: reset, or no connection.
     pub broken: u64,
-    /// Not begun for want of a connection, or not answered within 5 seconds of the end.
+    /// Not answered within 5 seconds of the end, or not even begun for want of a connection.
     pub unanswered: u64,
     /// Of those that were begun: how late, for which the generator or a want of connections is to blame.
     pub late: Latencies,

@@ -1,7 +1,8 @@
 //! An upstream for thousands of connections out of one thread: it drops bodies and answers each when it is whole.
 //!
-//! The other jobs' sink has a thread for each connection, which is cheapest per byte. Thousands of threads that wake for 400 bytes
-//! would cost more than who is measured, and three descriptors each more than many systems allow.
+//! The sink of the throughput jobs has a thread for each connection, which is cheapest per byte. Thousands of threads that wake for 400 bytes
+//! would cost more than who is measured, and three descriptors each more than many systems allow; and a thousand connections that
+//! a peer makes at once must find room in the listener's queue, or they wait a second for their next try.
 
 use std::collections::HashMap;
 use std::io::{self, Read as _, Write as _};
@@ -13,6 +14,7 @@ use std::thread::JoinHandle;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::net::{RecvFlags, recv};
 use socket2::{Domain, Socket, Type};
 
 /// Connections that the kernel holds until they are accepted.
@@ -25,7 +27,7 @@ const LISTENER: u64 = 0;
 const EVENTS: usize = 256;
 
 /// Of one read.
-const READ_LEN: usize = 64 * 1024;
+const READ_LEN: usize = 256 * 1024;
 
 /// Header fields of a request that are looked at.
 const MAX_FIELDS: usize = 64;
@@ -116,9 +118,8 @@ impl Serving {
     /// Once per event: more that waits is another event.
     fn read(&mut self, number: u64, buffer: &mut [u8]) {
         let Some(connection) = self.connections.get_mut(&number) else { return };
-        let is_open = match connection.stream.read(buffer) {
-            Ok(0) => false,
-            Ok(read) => connection.take(buffer.get(..read).unwrap_or_default()),
+        let is_open = match connection.receive(buffer) {
+            Ok(is_open) => is_open,
             Err(error) => matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
         };
         if !is_open {
@@ -136,38 +137,56 @@ struct Connection {
 }
 
 impl Connection {
-    /// Takes what was read; false when the connection is of no further use.
+    /// Reads once; false at the end of the connection.
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        let Some(left) = self.left else {
+            let read = self.stream.read(buffer)?;
+            return Ok(read > 0 && self.take(buffer.get(..read).unwrap_or_default()));
+        };
+        let len = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        // With MSG_TRUNC, TCP advances without copying (tcp(7)).
+        let (_, dropped) = recv(&self.stream, buffer.get_mut(..len).unwrap_or_default(), RecvFlags::TRUNC)?;
+        Ok(dropped > 0 && self.passed(dropped as u64))
+    }
+
+    /// So many bytes of the body came; answers after the last one.
+    fn passed(&mut self, len: u64) -> bool {
+        self.left = self.left.map(|left| left.saturating_sub(len));
+        if self.left != Some(0) {
+            return true;
+        }
+        self.left = None;
+        self.stream.write_all(ANSWER).is_ok()
+    }
+
+    /// Takes what was read while a head was awaited; false when the connection is of no further use.
     fn take(&mut self, mut bytes: &[u8]) -> bool {
-        loop {
+        while !bytes.is_empty() {
             let Some(left) = self.left else {
-                if bytes.is_empty() {
-                    return true;
-                }
+                let before = self.head.len();
                 self.head.extend_from_slice(bytes);
                 match head(&self.head) {
                     Ok(Some((head_len, body_len))) => {
-                        // What was there before these bytes was no whole head, so it ends within them.
-                        let before = self.head.len() - bytes.len();
+                        // What was there before was no whole head, so it ends within these bytes.
                         bytes = bytes.get(head_len - before..).unwrap_or_default();
                         self.head = Vec::new();
                         self.left = Some(body_len);
-                        continue;
                     }
                     Ok(None) => return true,
                     Err(()) => return false,
                 }
+                if self.left == Some(0) && !self.passed(0) {
+                    return false;
+                }
+                continue;
             };
             let here = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
             bytes = bytes.get(here..).unwrap_or_default();
-            let left = left - here as u64;
-            self.left = (left > 0).then_some(left);
-            if left > 0 {
-                return true;
-            }
-            if self.stream.write_all(ANSWER).is_err() {
+            if !self.passed(here as u64) {
                 return false;
             }
         }
+        true
     }
 }
 

@@ -1,11 +1,10 @@
 //! Thousands of uploads at once, each slow: what an open upload costs in memory, and whether others get through.
 
-mod crowd_sink;
-
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
+use super::crowd_sink::CrowdSink;
 use super::proof::{prove, request};
 use crate::content::Content;
 use crate::crowd::Crowd;
@@ -17,7 +16,6 @@ use crate::open_loop::{self, Load, Pace};
 use crate::peer::Setting;
 use crate::process::{self, Group, pause};
 use crate::stats::percentile;
-use crowd_sink::CrowdSink;
 
 /// Of each slow body. At this pace it would take three quarters of an hour, so none ends while it is measured.
 const BODY_LEN: usize = 1024 * 1024;
