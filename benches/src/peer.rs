@@ -105,7 +105,7 @@ impl Running {
     }
 
     fn await_ready(&mut self, started: Instant, log: &Path) -> anyhow::Result<()> {
-        while TcpStream::connect_timeout(&self.address, READY_WITHIN).is_err() {
+        while !takes_connections(self.address) {
             if let Some(status) = self.child.try_wait()? {
                 bail!("it ended with {status}:\n{}", tail(log));
             }
@@ -139,6 +139,12 @@ impl Drop for Running {
         orphans::end(Pid::from_child(&self.child));
         let _ = self.child.wait();
     }
+}
+
+/// On a port from which the system also takes those of clients, a client can meet itself before anyone listens.
+fn takes_connections(address: SocketAddr) -> bool {
+    let connected = TcpStream::connect_timeout(&address, READY_WITHIN);
+    connected.and_then(|stream| stream.local_addr()).is_ok_and(|own| own != address)
 }
 
 /// A loopback address that was free a moment ago, for programs that cannot tell which one they took.
