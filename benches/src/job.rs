@@ -93,6 +93,12 @@ impl JobKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
+    /// Whether a quick run that names no jobs has it. The others need many seconds with each peer however little they measure.
+    #[must_use]
+    pub fn is_quick(self) -> bool {
+        !matches!(self, Self::Slow2000 | Self::Slow5000 | Self::Pressure | Self::Latency | Self::Overload)
+    }
+
     /// Whether clients come over TLS.
     #[must_use]
     pub fn tls(self) -> bool {

@@ -108,7 +108,11 @@ impl Measured {
 /// # Errors
 /// Names of jobs or peers that do not exist, a machine that cannot measure, or `out` that fails. A peer that fails is no error.
 pub fn run(options: &Options, out: &mut dyn Write) -> anyhow::Result<Results> {
-    let jobs = chosen(jobs::all(), &options.jobs, |job| job.kind().name(), "job")?;
+    let mut jobs = chosen(jobs::all(), &options.jobs, |job| job.kind().name(), "job")?;
+    if options.scale == Scale::Quick && options.jobs.is_empty() {
+        let slow: Vec<_> = jobs.extract_if(.., |job| !job.kind().is_quick()).map(|job| job.kind().name()).collect();
+        writeln!(out, "NOTE: a quick run leaves out {}; name them with --jobs to have them", slow.join(", "))?;
+    }
     let peers = chosen(peers::all(options), &options.peers, |peer| peer.name(), "peer")?;
     let cores = match process::cores()?.as_slice() {
         [one, .., other] => Some((*one, *other)),
