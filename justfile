@@ -22,6 +22,14 @@ lint:
 check config="config/tidegate.yaml":
     cargo run --quiet -- check --config {{ config }}
 
+# Node's modules for `bench-peers`; nginx and HAProxy are packages of the system
+bench-peers-setup:
+    benches/peers/install
+
+# Tidegate and its peers side by side, in about 25 minutes; or less: `just bench-peers --quick`, `just bench-peers --jobs raw,small`
+bench-peers *flags:
+    cargo bench --locked --package tidegate-benches --bench peers -- {{ if flags == "" { "--full" } else { flags } }}
+
 # Licences, bans and sources of the dependencies
 deny:
     cargo deny --locked check bans licenses sources

@@ -28,11 +28,11 @@ use super::Case;
 const FILES: [(&str, &str); 7] = [
     ("main", "routes: [raw, amazon-connect, flowkiwi, klinkcx, kustomer, teamwork-desk]"),
     ("raw", RAW),
-    ("amazon-connect", include_str!("../../config/routes/amazon-connect-file.yaml")),
-    ("flowkiwi", include_str!("../../config/routes/flowkiwi-media.yaml")),
-    ("klinkcx", include_str!("../../config/routes/klinkcx-file.yaml")),
-    ("kustomer", include_str!("../../config/routes/kustomer-media.yaml")),
-    ("teamwork-desk", include_str!("../../config/routes/teamwork-desk-file.yaml")),
+    ("amazon-connect", include_str!("../../../config/routes/amazon-connect-file.yaml")),
+    ("flowkiwi", include_str!("../../../config/routes/flowkiwi-media.yaml")),
+    ("klinkcx", include_str!("../../../config/routes/klinkcx-file.yaml")),
+    ("kustomer", include_str!("../../../config/routes/kustomer-media.yaml")),
+    ("teamwork-desk", include_str!("../../../config/routes/teamwork-desk-file.yaml")),
 ];
 
 const RAW: &str = "

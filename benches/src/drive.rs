@@ -1,7 +1,4 @@
-//! What the benchmarks share: how a transform is driven, as the gateway does it.
-
-pub mod cases;
-pub mod counts;
+//! How a transform is driven, as the gateway does it.
 
 use bytes::Bytes;
 use wire::transform::Transform;
