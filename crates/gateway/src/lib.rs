@@ -3,6 +3,7 @@
 //! Modules in reading order; `pipeline` is the page to read first.
 
 // The pipeline and its stages, in the order of the flow.
+mod attended;
 mod pipeline;
 
 mod cors;

@@ -14,12 +14,12 @@ use rules::config::Route;
 use rules::failure::{Committed, Failure, Problem};
 use rules::plan::{TransferPlan, check_needs, plan};
 use rules::run::Run;
-use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::access;
 use crate::app::{App, ConnectionInfo};
+use crate::attended::Attended;
 use crate::cors::Preflight;
 use crate::ingress::refused::RefusedHead;
 use crate::ingress::{self, Arrival, BodyReader, ClientBody, ClientFile, NotLetIn, UploadRequest};
@@ -32,8 +32,7 @@ use crate::surroundings::Surroundings;
 use crate::transfer::{self, Leftover, Streamed, Verification};
 use crate::undo::Begun;
 
-/// Answers one request. The upload runs in a task of its own, so that it outlives the client's connection once its last bytes
-/// were released.
+/// Answers one request. The upload outlives the client's connection once its last bytes were released.
 pub(crate) async fn handle(app: Arc<App>, connection: Arc<ConnectionInfo>, request: Request<ClientBody>) -> Reply {
     let (head, body) = request.into_parts();
     let mut ledger = Ledger::open(&head);
@@ -54,33 +53,19 @@ pub(crate) async fn handle(app: Arc<App>, connection: Arc<ConnectionInfo>, reque
             };
         }
     };
-    let (reply, answer) = oneshot::channel();
-    // Boxed before it is spawned: the runtime would move all of it several times.
-    app.tasks.spawn(run(Arc::clone(&app), arrival, body, reply).boxed());
-    match answer.await {
-        Ok(answer) => answer,
-        Err(_) => respond::problem(&ledger, &Failure::internal("the upload's task ended without an answer"), true),
-    }
+    let client_gone = CancellationToken::new();
+    let upload = run(Arc::clone(&app), arrival, body, client_gone.clone()).boxed();
+    Attended::new(upload, client_gone, app.tasks.clone()).await
 }
 
-/// Carries one upload through every stage and gives its answer to `reply`.
-async fn run(app: Arc<App>, mut arrival: Box<Arrival>, mut body: BodyReader, mut reply: oneshot::Sender<Reply>) {
-    let client_gone = CancellationToken::new();
+/// Carries one upload through every stage; gives its answer, which a client that went away does not hear.
+async fn run(app: Arc<App>, mut arrival: Box<Arrival>, mut body: BodyReader, client_gone: CancellationToken) -> Reply {
     let ledger = arrival.ledger.clone();
     let ticket = arrival.ticket.take();
-    let around = Surroundings::new(&app, &arrival, client_gone.clone());
+    let around = Surroundings::new(&app, &arrival, client_gone);
     let span = tracing::info_span!("upload", id = %ledger.upload_id, route = &*around.route.name);
-    let mut end = {
-        let stages = AssertUnwindSafe(stages(arrival, &mut body, &around)).catch_unwind().instrument(span);
-        tokio::pin!(stages);
-        loop {
-            tokio::select! {
-                biased;
-                end = &mut stages => break end.unwrap_or_else(|_| Err(Failure::internal("a bug ended this upload"))),
-                () = reply.closed(), if !client_gone.is_cancelled() => client_gone.cancel(),
-            }
-        }
-    };
+    let stages = AssertUnwindSafe(stages(arrival, &mut body, &around)).catch_unwind().instrument(span);
+    let mut end = stages.await.unwrap_or_else(|_| Err(Failure::internal("a bug ended this upload")));
     if let Err(failure) = &mut end
         && failure.problem == Problem::ClientGone
     {
@@ -92,11 +77,10 @@ async fn run(app: Arc<App>, mut arrival: Box<Arrival>, mut body: BodyReader, mut
         ticket.spend();
     }
     let answer = settle(&app, &ledger, &end, around.live.progress().received(), !body.is_ended());
-    // A client that went away does not hear it.
-    let _unheard = reply.send(answer);
     if let (Some(rest), Some(drain)) = (body.into_rest(), app.drains.begin()) {
-        drain.read_and_discard(rest).await;
+        app.tasks.spawn(drain.read_and_discard(rest));
     }
+    answer
 }
 
 /// The end of a request whose head did not pass the gate: it was never an upload.

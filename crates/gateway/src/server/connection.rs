@@ -213,7 +213,8 @@ impl Connection {
             tokio::select! {
                 () = closing.cancelled() => return,
                 () = draining.cancelled(), if !draining.is_cancelled() => {}
-                () = self.activity.changed() => {}
+                // Otherwise it makes no difference, and looking at it would cost each request.
+                () = self.activity.changed(), if limit.is_some() || draining.is_cancelled() => {}
                 () = tokio::time::sleep(limit.unwrap_or_default()), if limit.is_some() && !busy => return,
             }
         }
