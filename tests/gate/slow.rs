@@ -78,8 +78,10 @@ async fn slow_bodies_of_one_client_leave_places_to_others() {
         let answer = connection.answer().await.expect("an answer");
         *told.entry(answer.problem()).or_insert(0) += 1;
     }
-    assert_eq!(told.get("client-too-slow"), Some(&100), "{told:?}");
-    assert_eq!(told.get("rate-limited"), Some(&(count - 100)), "{told:?}");
+    // Those that begin after the first have ended get their places.
+    let of = |problem: &str| told.get(problem).copied().unwrap_or_default();
+    assert!(of("client-too-slow") >= 100 && of("rate-limited") > 0, "{told:?}");
+    assert_eq!(of("client-too-slow") + of("rate-limited"), count, "{told:?}");
     everything_is_given_back(&stage).await;
     assert_eq!(stage.stored().len(), 100);
 }

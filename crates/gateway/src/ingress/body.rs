@@ -93,6 +93,11 @@ impl BodyReader {
         }
     }
 
+    /// Whether the next bytes were read already, and may pass.
+    pub(crate) fn has_at_hand(&self) -> bool {
+        !self.is_held_back() && self.body.has_at_hand()
+    }
+
     /// Whoever takes the bytes is slower than the client.
     pub(crate) fn slow_down(&mut self) {
         self.body.slow_down();

@@ -26,6 +26,9 @@ pub(crate) trait Http1Body: Debug + Send {
     /// The next bytes of content, never none of them; nothing behind the end, which the framing has proved.
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyTrouble>>>;
 
+    /// Whether the next bytes were read already.
+    fn has_at_hand(&self) -> bool;
+
     /// The bytes are taken slower than they come: large reads would only fill memory.
     fn slow_down(&mut self);
 }
@@ -74,6 +77,11 @@ impl ClientBody {
                 Err(_) => {}
             }
         }
+    }
+
+    /// Whether the next bytes were read already.
+    pub(crate) fn has_at_hand(&self) -> bool {
+        matches!(self, Self::Http1(body) if body.has_at_hand())
     }
 
     /// Whoever takes the bytes is slower than the client.

@@ -97,6 +97,10 @@ impl FileSource for ClientFile<'_> {
         }
     }
 
+    fn has_at_hand(&self) -> bool {
+        !self.peeked.is_empty() || (matches!(self.layout, Layout::Raw) && self.body.has_at_hand())
+    }
+
     fn slow_down(&mut self) {
         self.body.slow_down();
     }

@@ -169,7 +169,10 @@ impl<'a, 'f, S: AsyncRead + AsyncWrite + Unpin + Send> Exchange<'a, 'f, S> {
             self.is_filled |= is_drained;
             return Poll::Pending;
         }
-        if is_drained && (self.outbox.is_small() || self.feed.awaits_only_the_end()) {
+        let is_worth_it = self.outbox.is_small()
+            || self.feed.awaits_only_the_end()
+            || (self.outbox.has_room() && self.feed.has_at_hand());
+        if is_drained && is_worth_it {
             return self.feed.poll_take(cx);
         }
         Poll::Pending

@@ -100,6 +100,11 @@ impl<'a> FileFeed<'a> {
         Poll::Ready(self.take(chunk).map(|()| Taken::Chunk))
     }
 
+    /// Whether the next bytes were read already.
+    pub(super) fn has_at_hand(&self) -> bool {
+        !self.replayed.is_empty() || self.source.has_at_hand()
+    }
+
     /// The upstream is slower than the source.
     pub(super) fn slow_down(&mut self) {
         self.source.slow_down();

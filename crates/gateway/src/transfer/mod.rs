@@ -45,6 +45,11 @@ pub trait FileSource: Send {
     /// `ClientTooSlow` on its own.
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, TransferTrouble>>;
 
+    /// Whether the next chunk was read already: taking it costs nothing, and more of them go out in one write.
+    fn has_at_hand(&self) -> bool {
+        false
+    }
+
     /// The bytes are taken slower than they come: large chunks would only fill memory.
     fn slow_down(&mut self) {}
 

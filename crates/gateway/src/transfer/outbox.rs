@@ -12,10 +12,10 @@ use wire::http1::chunked;
 use super::feed::FileFeed;
 
 /// Slices per system call.
-const MAX_SLICES: usize = 16;
+const MAX_SLICES: usize = 64;
 
 /// Slices that are queued at most before they are written: room for a head and the framing of a chunk stays.
-const MAX_QUEUED: usize = 12;
+const MAX_QUEUED: usize = 60;
 
 /// Bytes that are queued at most before they are written, beyond the slice that crosses the line. One block of base64 is this
 /// long, so its buffer is free again before the next is encoded.
@@ -57,6 +57,11 @@ impl Outbox {
     /// Few enough bytes that more may join them in one write.
     pub(super) fn is_small(&self) -> bool {
         self.len < SMALL && self.pieces.len() < MAX_QUEUED
+    }
+
+    /// More may be queued before it is written.
+    pub(super) fn has_room(&self) -> bool {
+        self.len < MAX_QUEUED_BYTES && self.pieces.len() < MAX_QUEUED
     }
 
     /// Puts the head before everything else. Without any body it is the whole message.

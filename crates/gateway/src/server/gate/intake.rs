@@ -33,6 +33,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Http1Body for I
         Poll::Ready(data)
     }
 
+    fn has_at_hand(&self) -> bool {
+        !self.ended && lock(&self.line).has_at_hand()
+    }
+
     fn slow_down(&mut self) {
         if !self.ended {
             lock(&self.line).slow_down();

@@ -14,7 +14,7 @@ use wire::http1::RequestFraming;
 use wire::http1::gate::{BodyFollower, HeadLimits, HeadReader, HeadRefusal};
 
 use super::super::buffers::ConnectionBuffers;
-use super::super::read_buffers::{GOOD_READ, Pace, ReadBuffers};
+use super::super::read_buffers::{GOOD_READ, MOST_READ, Pace, ReadBuffers};
 use super::request;
 use crate::ingress::refused::RefusedHead;
 use crate::ingress::{BodyTrouble, awaits_100};
@@ -129,6 +129,11 @@ impl<I> Line<I> {
             begun: BytesMut::new(),
             alarm: Box::pin(sleep(times.head)),
         }
+    }
+
+    /// Whether bytes of the body were read and not given.
+    pub(super) fn has_at_hand(&self) -> bool {
+        matches!(self.stage, Stage::Body { .. }) && !self.rest.is_empty()
     }
 
     /// Whoever takes the body is slower than its client.
@@ -280,7 +285,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
                 });
             };
             if self.rest.is_empty() {
-                let most = follower.readable(GOOD_READ);
+                // What lies behind a chunked body waits, paid for, until the next head is asked for.
+                let most = follower.readable(MOST_READ);
                 if let Continue::Awaited { .. } = continues {
                     ready!(self.poll_continue(cx));
                 }
