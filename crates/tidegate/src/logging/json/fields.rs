@@ -32,10 +32,9 @@ impl<'a> FieldWriter<'a> {
         self.json.push_str("\":");
     }
 
-    fn push_display(&mut self, field: &Field, value: impl fmt::Display) {
+    fn push_integer(&mut self, field: &Field, value: impl itoa::Integer) {
         self.push_name(field);
-        // A string takes everything, and numbers print themselves.
-        let _always = write!(self.json, "{value}");
+        self.json.push_str(itoa::Buffer::new().format(value));
     }
 }
 
@@ -47,11 +46,11 @@ impl Visit for FieldWriter<'_> {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.push_display(field, value);
+        self.push_integer(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.push_display(field, value);
+        self.push_integer(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -61,7 +60,8 @@ impl Visit for FieldWriter<'_> {
 
     /// As serde_json prints them: the shortest that reads back the same, and `null` for what JSON has no number for.
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.push_display(field, Value::from(value));
+        self.push_name(field);
+        self.json.push_str(&Value::from(value).to_string());
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {

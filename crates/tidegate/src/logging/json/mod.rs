@@ -1,4 +1,4 @@
-//! One line of the log as JSON, byte for byte as tracing-subscriber's own formatter writes it, in a third of its instructions.
+//! One line of the log as JSON, byte for byte as tracing-subscriber's own formatter writes it, in a quarter of its instructions.
 //!
 //! That formatter runs each value through a generic serializer that checks each piece for UTF-8 again, which cost an eighth
 //! of a small upload. Here a line is put together in one string. Whatever a client chose (a name, a request id, the words of its
