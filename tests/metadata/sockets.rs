@@ -255,7 +255,8 @@ async fn names_longer_than_255_bytes_are_refused_and_shorter_ones_arrive() {
 #[tokio::test]
 async fn neither_log_nor_metrics_take_a_value_for_more_than_a_value() {
     let (as_json, for_people) = (Lines::default(), Lines::default());
-    // As the program sets its two layouts up.
+    // The layout for people as the program sets it up, and the one that the JSON of the program is held to, byte for byte, by its
+    // own tests.
     let subscriber = tracing_subscriber::registry()
         .with(tracing_subscriber::filter::LevelFilter::INFO)
         .with(

@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod explain;
 mod keys;
+mod logs;
 mod sandbox;
 mod secrets;
 mod serve;

@@ -1,5 +1,7 @@
 //! The log: to stderr, for people on a terminal and as JSON otherwise, with libraries that could tell secrets kept quiet.
 
+mod json;
+
 use std::io::IsTerminal as _;
 use std::panic::PanicHookInfo;
 
@@ -9,6 +11,8 @@ use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
+
+use json::{JsonLines, SpanFields};
 
 /// Crates that log heads, bodies, signatures or keys below `warn`; whatever the filter says, they do not get through.
 const QUIET: [&str; 6] = ["aws_", "h2", "hyper", "rustls", "tokio_rustls", "tower"];
@@ -27,7 +31,7 @@ pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
     let lines = if for_people(log.format, terminal) {
         lines.with_ansi(colours).boxed()
     } else {
-        lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed()
+        lines.fmt_fields(SpanFields).event_format(JsonLines).boxed()
     };
     tracing_subscriber::registry()
         .with(filter)
