@@ -8,7 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::line::{Shared, lock};
 use crate::ingress::{BodyTrouble, Http1Body};
 
-/// Reads the body of the request that is under way. Once it is dropped before the end, the connection takes no further request.
+/// Reads the body of the request that is under way. Once it is dropped before the end, the connection takes no further request,
+/// unless the rest was left to it.
 #[derive(Debug)]
 pub(super) struct Intake<I> {
     line: Shared<I>,
@@ -41,5 +42,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Http1Body for I
         if !self.ended {
             lock(&self.line).slow_down();
         }
+    }
+
+    fn leave(self: Box<Self>) -> bool {
+        self.ended || lock(&self.line).leave_body()
     }
 }

@@ -16,11 +16,16 @@ use wire::http1::gate::{BodyFollower, HeadLimits, HeadReader, HeadRefusal};
 use super::super::buffers::ConnectionBuffers;
 use super::super::read_buffers::{GOOD_READ, MOST_READ, Pace, ReadBuffers};
 use super::request;
+use crate::ingress::drain::MAX_TIME;
 use crate::ingress::refused::RefusedHead;
 use crate::ingress::{BodyTrouble, awaits_100};
 
 /// RFC 9110 section 15.2.1.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// The longest rest of a refused body that is read over so that its connection can be kept: as much as one read brings. To read over
+/// more costs more than the new connection that it saves.
+const MOST_LEFT: u64 = 64 * 1024;
 
 /// How long a connection may wait.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +59,8 @@ enum Stage {
     Head { reader: HeadReader, timed: Timed },
     /// A body is under way; its bytes have time limits of their own.
     Body { follower: BodyFollower, continues: Continue },
+    /// A body that nobody takes is read over, so many bytes of it. `timed` says that the alarm is set.
+    Left { bytes: usize, timed: bool },
     /// Nothing more is understood: a head was refused, a body broke its framing, or the client went.
     Ended { in_the_middle: bool },
 }
@@ -146,8 +153,19 @@ impl<I> Line<I> {
         match &self.stage {
             Stage::Ended { in_the_middle } => *in_the_middle,
             Stage::Body { continues, .. } => *continues == Continue::Told,
+            Stage::Left { .. } => true,
             Stage::Head { .. } => false,
         }
+    }
+
+    /// Nobody reads the rest of the body. Whether the next head may follow it: where the rest is short, announced, and on its way.
+    /// A client that waits for `100 Continue` may send it or not (RFC 9110 section 10.1.1), so what it sends next is anybody's guess.
+    pub(super) fn leave_body(&mut self) -> bool {
+        let Stage::Body { follower, continues: Continue::Told } = &self.stage else { return false };
+        let Some(bytes) = follower.announced_left().filter(|left| *left <= MOST_LEFT) else { return false };
+        let Ok(bytes) = usize::try_from(bytes) else { return false };
+        self.stage = Stage::Left { bytes, timed: false };
+        true
     }
 
     fn await_head(&mut self) {
@@ -242,6 +260,10 @@ impl<I: AsyncRead + Unpin> Line<I> {
         loop {
             match &self.stage {
                 Stage::Head { .. } => {}
+                Stage::Left { .. } => {
+                    ready!(self.poll_read_over(cx))?;
+                    continue;
+                }
                 // What was not read of a body is followed by nothing that could be trusted to be a request.
                 Stage::Body { .. } | Stage::Ended { .. } => return Poll::Ready(Ok(None)),
             }
@@ -265,6 +287,48 @@ impl<I: AsyncRead + Unpin> Line<I> {
                 return Poll::Ready(Ok(Some(head)));
             }
         }
+    }
+
+    /// Reads over a body that was left, for as long as a drain may take. What follows it is a head again; the connection of a client
+    /// that is too slow ends: it has had its answer all the while.
+    fn poll_read_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Stage::Left { bytes: left @ 1.., .. } = &mut self.stage {
+            if self.rest.is_empty() {
+                let most = *left;
+                self.rest = match self.poll_read(cx, most) {
+                    Poll::Ready(read) => read?,
+                    Poll::Pending => {
+                        ready!(self.poll_left_too_long(cx));
+                        Bytes::new()
+                    }
+                };
+                if self.rest.is_empty() {
+                    self.stage = Stage::Ended { in_the_middle: false };
+                }
+                continue;
+            }
+            let over = self.rest.len().min(*left);
+            *left = left.saturating_sub(over);
+            self.rest.advance(over);
+            if self.rest.is_empty() {
+                // Even without bytes it would hold its buffer.
+                self.rest = Bytes::new();
+            }
+        }
+        if let Stage::Left { .. } = self.stage {
+            self.await_head();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Counts from when the body was first waited for.
+    fn poll_left_too_long(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Stage::Left { timed, .. } = &mut self.stage
+            && !std::mem::replace(timed, true)
+        {
+            self.alarm.as_mut().reset(Instant::now() + MAX_TIME);
+        }
+        self.alarm.as_mut().poll(cx)
     }
 
     /// Reads on after the last answer, for a client that would lose it; nothing at the end.
