@@ -3,8 +3,9 @@
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 
+use super::super::skip::Skip;
 use super::line::{Shared, lock};
 use crate::ingress::{BodyTrouble, Http1Body};
 
@@ -23,7 +24,7 @@ impl<I> Intake<I> {
     }
 }
 
-impl<I: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Http1Body for Intake<I> {
+impl<I: Skip + AsyncWrite + Unpin + Send + std::fmt::Debug> Http1Body for Intake<I> {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyTrouble>>> {
         // The line goes on with the next request after the end.
         if self.ended {
