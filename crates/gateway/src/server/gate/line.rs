@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -166,17 +166,6 @@ impl<I> Line<I> {
         }
     }
 
-    /// Nobody reads the rest of the body. Whether the next head may follow it: where the rest is short, announced, and on its way.
-    /// A client that waits for `100 Continue` may send it or not (RFC 9110 section 10.1.1), so what it sends next is anybody's guess.
-    pub(super) fn leave_body(&mut self) -> bool {
-        let Stage::Body { follower, continues: Continue::Told } = &self.stage else { return false };
-        let Some(bytes) = follower.announced_left().filter(|left| *left <= MOST_LEFT) else { return false };
-        let Ok(bytes) = usize::try_from(bytes) else { return false };
-        self.stage = Stage::Left { bytes, timed: false };
-        self.is_wary = true;
-        true
-    }
-
     fn await_head(&mut self) {
         self.stage = Stage::Head { reader: HeadReader::new(self.limits), timed: Timed::Nothing };
     }
@@ -297,6 +286,20 @@ impl<I: Skip + Unpin> Line<I> {
                 return Poll::Ready(Ok(Some(head)));
             }
         }
+    }
+
+    /// Nobody reads the rest of the body. Whether the next head may follow it: where the rest is short, announced, and on its way.
+    /// A client that waits for `100 Continue` may send it or not (RFC 9110 section 10.1.1), so what it sends next is anybody's guess.
+    pub(super) fn leave_body(&mut self) -> bool {
+        let Stage::Body { follower, continues: Continue::Told } = &self.stage else { return false };
+        let Some(bytes) = follower.announced_left().filter(|left| *left <= MOST_LEFT) else { return false };
+        let Ok(bytes) = usize::try_from(bytes) else { return false };
+        self.stage = Stage::Left { bytes, timed: false };
+        self.is_wary = true;
+        // What has come goes before the answer: many a client that hears a refusal while it sends gives its connection up. The
+        // task is not woken for what is still to come, as nobody waits for it before the answer is written.
+        let _goes_on_later = self.poll_read_over(&mut Context::from_waker(Waker::noop()));
+        true
     }
 
     /// Reads over a body that was left, for as long as a drain may take. What follows it is a head again; the connection of a client
