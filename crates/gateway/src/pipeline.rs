@@ -48,7 +48,7 @@ pub(crate) async fn handle(app: Arc<App>, connection: Arc<ConnectionInfo>, reque
         Err(refused) => {
             let (why, closes) = refused.hear_out(&app);
             return match why {
-                NotLetIn::Refused(failure) => settle(&app, &ledger, &Err(failure), 0, closes),
+                NotLetIn::Refused(failure) => settle(&app, &ledger, Err(failure), 0, closes),
                 NotLetIn::Preflight(preflight) => answer_preflight(&app, &ledger, &preflight, closes),
             };
         }
@@ -76,7 +76,7 @@ async fn run(app: Arc<App>, mut arrival: Box<Arrival>, mut body: BodyReader, cli
     if let Some(ticket) = ticket.filter(|_| may_be_stored(&end)) {
         ticket.spend();
     }
-    let answer = settle(&app, &ledger, &end, around.live.progress().received(), !body.is_ended());
+    let answer = settle(&app, &ledger, end, around.live.progress().received(), !body.is_ended());
     if let (Some(rest), Some(drain)) = (body.into_rest(), app.drains.begin()) {
         app.tasks.spawn(drain.read_and_discard(rest));
     }
@@ -92,20 +92,13 @@ fn reject(app: &App, ledger: &Ledger, connection: &ConnectionInfo, refused: Refu
 }
 
 /// The one end of a request: counted, logged, answered. `received` are file bytes read; `unread` says that a part of the body
-/// was not.
-fn settle(app: &App, ledger: &Ledger, end: &Result<Stored, Failure>, received: u64, unread: bool) -> Reply {
-    let masked;
-    let end = match end {
-        Ok(_) => end,
-        // Texts of others are in it, and it is about to be logged and answered.
-        Err(failure) => {
-            masked = Err(app.upstreams.without_secrets(failure.clone()));
-            &masked
-        }
-    };
+/// was not, and that nobody reads over it.
+fn settle(app: &App, ledger: &Ledger, end: Result<Stored, Failure>, received: u64, unread: bool) -> Reply {
+    // Texts of others are in it, and it is about to be logged and answered.
+    let end = end.map_err(|failure| app.upstreams.without_secrets(failure));
     let metrics = ledger.route.as_deref().map_or_else(|| app.metrics.unmatched(), |route| app.metrics.route(route));
-    ledger.close(&metrics, end, received);
-    match end {
+    ledger.close(&metrics, &end, received);
+    match &end {
         Ok(stored) => respond::receipt(ledger, stored),
         Err(failure) => respond::problem(ledger, failure, unread),
     }

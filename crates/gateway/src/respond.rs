@@ -77,7 +77,7 @@ pub(crate) fn receipt(ledger: &Ledger, stored: &Stored) -> Reply {
     answer(ledger, stored.status(), "application/json", &body, headers)
 }
 
-/// The answer to an upload that ended badly. `unread` says that a part of its body was not read.
+/// The answer to an upload that ended badly. `unread` says that a part of its body was not read, and that nobody reads over it.
 pub(crate) fn problem(ledger: &Ledger, failure: &Failure, unread: bool) -> Reply {
     let mut headers = HeaderMap::new();
     if let Some(seconds) = failure.retry_after_seconds() {
@@ -93,7 +93,7 @@ pub(crate) fn problem(ledger: &Ledger, failure: &Failure, unread: bool) -> Reply
     if ledger.http1 && unread {
         insert(&mut headers, CONNECTION, "close");
     }
-    let body = failure.problem_json(&ledger.upload_id, ledger.route.as_deref());
+    let body = failure.document(&ledger.upload_id, ledger.route.as_deref());
     answer(ledger, failure.problem.status(), "application/problem+json", &body, headers)
 }
 

@@ -118,12 +118,12 @@ impl UploadTable {
     /// Enters an upload, or nothing when the table is full: the answer is then `overloaded`.
     #[must_use]
     pub fn enter(self: &Arc<Self>, id: Uuid, route: &RouteMetrics) -> Option<Upload> {
-        let live = Arc::new(Live::new(route.clone()));
-        let entry = Entry { began: Instant::now(), live: Arc::clone(&live), counted: Counted::default() };
         let mut entries = self.lock();
         if entries.len() >= self.limit {
             return None;
         }
+        let live = Arc::new(Live::new(route.clone()));
+        let entry = Entry { began: Instant::now(), live: Arc::clone(&live), counted: Counted::default() };
         entries.insert(id, entry);
         drop(entries);
         route.in_flight().inc();

@@ -6,6 +6,10 @@ const MAX_CHARS: usize = 2000;
 /// The text on one line, bounded, without control characters and without invisible ones.
 #[must_use]
 pub fn cleaned(text: &str) -> String {
+    // Nearly every text: nothing in it is more than a letter, a digit or a sign.
+    if text.len() <= MAX_CHARS && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     let shown = text.chars().filter(|c| !is_invisible(*c)).map(|c| if breaks_line(c) { ' ' } else { c });
     shown.take(MAX_CHARS).collect()
 }

@@ -31,6 +31,10 @@ pub(crate) trait Http1Body: Debug + Send {
 
     /// The bytes are taken slower than they come: large reads would only fill memory.
     fn slow_down(&mut self);
+
+    /// Leaves what was not read to the connection. Whether that reads over it, so that the next request can follow; otherwise the
+    /// connection must be closed after the answer.
+    fn leave(self: Box<Self>) -> bool;
 }
 
 /// Why a body ended before its end.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
+use http_body::Body as _;
 use rules::access::Pass;
 use rules::failure::{Failure, Problem};
 use rules::routing::{Match, Routing};
@@ -142,18 +143,22 @@ impl TurnedAway {
     /// Listens to a client for a while that is sending, so that it hears the answer; one that waits for `100 Continue` has sent
     /// nothing. Gives why it is not let in, and whether the connection must be closed after the answer.
     pub(crate) fn hear_out(self, app: &App) -> (NotLetIn, bool) {
-        let unread = !self.body.is_at_end();
-        // An HTTP/1 connection reads on by itself.
-        if let ClientBody::Http2(body) = self.body
-            && unread
-            && !self.awaits_100
-        {
-            // Too many at once: the body is dropped, and its stream reset after the answer.
-            if let Some(drain) = app.drains.begin() {
-                app.tasks.spawn(drain.read_and_discard(body));
+        // No browser sends a body with its question, so one that has a body is as good as dubious.
+        let is_trusted = !self.is_dubious && matches!(self.why, NotLetIn::Refused(_));
+        let closes = match self.body {
+            ClientBody::Empty => self.is_dubious,
+            // The connection reads on by itself: over a short rest to the next request, or until it is closed.
+            ClientBody::Http1(body) => !(is_trusted && body.leave()),
+            ClientBody::Http2(body) => {
+                let unread = !body.is_end_stream();
+                // Too many at once: the body is dropped, and its stream reset after the answer. Other streams go on.
+                if let Some(drain) = (unread && !self.awaits_100).then(|| app.drains.begin()).flatten() {
+                    app.tasks.spawn(drain.read_and_discard(body));
+                }
+                unread || self.is_dubious
             }
-        }
-        (self.why, unread || self.is_dubious)
+        };
+        (self.why, closes)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Texts of upstreams lose them twice: in `rules::run`, before anything else looks at a text, and here, where every failure passes
 //! on its way to the log and the client, whoever worded it.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use rules::config::TextOrSecret;
@@ -11,17 +12,42 @@ use rules::shown::cleaned;
 use rules::withheld::{KnowsSecrets, Withheld};
 use zeroize::Zeroizing;
 
-use super::Secrets;
+use super::{SecretValue, Secrets};
 
 impl Secrets {
     /// Takes every secret out of what a failure says, and everything that could forge a line or turn one around.
     pub(crate) fn mask_failure(&self, failure: &mut Failure) {
-        let withheld = self.withheld();
+        let withheld = self.masks.of(self.file_values(Instant::now()), || self.withheld());
         let upstream = failure.upstream.iter_mut().flat_map(|said| said.code.iter_mut().chain(&mut said.message));
         let complaints = failure.violations.iter_mut().flat_map(|one| [&mut one.field, &mut one.message]);
         let texts = std::iter::once(&mut failure.detail).chain(&mut failure.cause).chain(upstream).chain(complaints);
         for text in texts {
             *text = cleaned(&withheld.mask(text));
+        }
+    }
+}
+
+/// What texts are searched for, prepared anew only when a file's value changed: in a flood of refusals each is searched.
+#[derive(Debug, Default)]
+pub(super) struct Masks(Mutex<Option<Prepared>>);
+
+#[derive(Debug)]
+struct Prepared {
+    /// The values of files when it was prepared. Variables do not change.
+    of: Vec<SecretValue>,
+    withheld: Arc<Withheld>,
+}
+
+impl Masks {
+    fn of(&self, values: Vec<SecretValue>, prepare: impl FnOnce() -> Withheld) -> Arc<Withheld> {
+        let mut prepared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*prepared {
+            Some(prepared) if prepared.of == values => Arc::clone(&prepared.withheld),
+            _ => {
+                let withheld = Arc::new(prepare());
+                *prepared = Some(Prepared { of: values, withheld: Arc::clone(&withheld) });
+                withheld
+            }
         }
     }
 }
@@ -32,9 +58,7 @@ impl KnowsSecrets for Secrets {
         let mut values: Vec<Zeroizing<String>> = Vec::new();
         let mut keep = |value: &str| values.push(Zeroizing::new(value.to_owned()));
         self.variables.values().for_each(|value| keep(value.expose()));
-        for file in self.files.values() {
-            file.known_values(now).iter().for_each(|value| keep(value.expose()));
-        }
+        self.file_values(now).iter().for_each(|value| keep(value.expose()));
         for (username, password) in &self.pairs {
             for user in self.known_users(username, now) {
                 for password in self.known_values(password, now) {
@@ -47,6 +71,11 @@ impl KnowsSecrets for Secrets {
 }
 
 impl Secrets {
+    /// The values of all files, and those before them, in the same order each time.
+    fn file_values(&self, now: Instant) -> Vec<SecretValue> {
+        self.files.values().flat_map(|file| file.known_values(now)).collect()
+    }
+
     fn known_users(&self, username: &TextOrSecret, now: Instant) -> Vec<Zeroizing<String>> {
         match username {
             TextOrSecret::Text(text) => vec![Zeroizing::new(text.clone())],

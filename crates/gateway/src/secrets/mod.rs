@@ -15,6 +15,7 @@ use std::time::Instant;
 use rules::config::{Auth, Config, HeaderItem, RequestRule, Route, SecretRef, Target, TextOrSecret};
 
 use file::SecretFile;
+use mask::Masks;
 pub use value::SecretValue;
 
 /// The secrets that a configuration refers to.
@@ -24,6 +25,7 @@ pub struct Secrets {
     files: HashMap<String, SecretFile>,
     /// User names and passwords that travel as one value.
     pairs: Vec<(TextOrSecret, SecretRef)>,
+    masks: Masks,
 }
 
 /// A secret that has no value.

@@ -18,6 +18,7 @@ use super::buffers::{ConnectionBuffers, HYPERS_BUFFER, WindowBuffers};
 use super::gate::{Gate, GateTimes, HeadTimes, Slot};
 use super::listener::{Listening, Places};
 use super::preface::Peeked;
+use super::skip::Skip;
 use super::stack::{Guard, request_stack};
 use super::tls::{HTTP2, client_certificate};
 use crate::app::ConnectionInfo;
@@ -105,7 +106,7 @@ impl Connection {
 
     async fn http1<I>(self, io: I, buffers: ConnectionBuffers)
     where
-        I: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug + 'static,
+        I: Skip + AsyncWrite + Unpin + Send + std::fmt::Debug + 'static,
     {
         let listening = Arc::clone(&self.listening);
         let limits = &listening.limits;

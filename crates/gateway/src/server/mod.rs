@@ -12,6 +12,7 @@ pub(crate) mod listener;
 mod per_client;
 mod preface;
 mod read_buffers;
+mod skip;
 mod stack;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -9,6 +9,8 @@ use std::task::{Context, Poll};
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
+use super::skip::Skip;
+
 /// What every HTTP/2 client sends first.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -47,6 +49,18 @@ impl<I: AsyncRead + Unpin> AsyncRead for Peeked<I> {
         let taken = this.first.len().min(buf.remaining());
         buf.put_slice(&this.first.copy_to_bytes(taken));
         Poll::Ready(Ok(()))
+    }
+}
+
+impl<I: Skip + Unpin> Skip for Peeked<I> {
+    fn poll_skip(self: Pin<&mut Self>, cx: &mut Context<'_>, scratch: &mut [u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.first.is_empty() {
+            return Pin::new(&mut this.io).poll_skip(cx, scratch);
+        }
+        let taken = this.first.len().min(scratch.len());
+        this.first.advance(taken);
+        Poll::Ready(Ok(taken))
     }
 }
 

@@ -70,8 +70,11 @@ const MAX_INTERIM_ANSWERS: usize = 16;
 /// How long a connection may wait in a pool. Common servers close idle ones after 15 s and more; being first avoids the race.
 const POOL_IDLE: Duration = Duration::from_secs(10);
 
-/// Idle connections per origin.
-const MAX_IDLE_PER_ORIGIN: usize = 8;
+/// Idle connections per origin, in each pool. Uploads come in bursts: when as many end at once as have used a connection each, those
+/// that are kept are what the next burst need not dial. With 8, 32 clients at once made a third of all uploads dial; a process that
+/// carries more than this many small uploads at the same moment is rare, as a core is busy with some 30. Each costs a descriptor, some
+/// KiB in the kernel, and with TLS some 20 KiB of memory, for [`POOL_IDLE`] after the burst.
+const MAX_IDLE_PER_ORIGIN: usize = 128;
 
 /// Every upstream of one configuration.
 pub struct Upstreams {

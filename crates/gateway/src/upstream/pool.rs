@@ -1,7 +1,7 @@
 //! Idle connections of transfers, by origin. Whoever takes one may find it closed a moment later: the check before reuse makes
 //! that rare, and the transfer's stages say what may be done about it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rules::url::Origin;
@@ -10,18 +10,34 @@ use tokio::time::{Instant, sleep};
 use super::stream::UpstreamStream;
 use super::{MAX_IDLE_PER_ORIGIN, POOL_IDLE};
 
-/// Idle connections over all origins: learned URLs can name any number of hosts, file descriptors are not endless.
-const MAX_IDLE: usize = 256;
+/// Idle connections over all origins: learned URLs can name any number of hosts, and file descriptors are not endless. Four origins in
+/// full burst, and no more than an eighth of the descriptors that uploads may take by default (`limits.uploads`).
+const MAX_IDLE: usize = 512;
 
 /// The pool of the targets that share networks, trust and time limit.
 #[derive(Debug, Default)]
 pub(super) struct TransferPool {
     idle: Mutex<Idle>,
+    bounds: Bounds,
+}
+
+/// How many connections are kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) per_origin: usize,
+    pub(super) in_all: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { per_origin: MAX_IDLE_PER_ORIGIN, in_all: MAX_IDLE }
+    }
 }
 
 #[derive(Debug, Default)]
 struct Idle {
-    by_origin: HashMap<Origin, Vec<Parked>>,
+    /// Those of an origin in the order in which they were last used.
+    by_origin: HashMap<Origin, VecDeque<Parked>>,
     count: usize,
     /// A task closes connections whose time is up; it ends when the pool is empty.
     has_reaper: bool,
@@ -45,13 +61,19 @@ impl TransferPool {
         None
     }
 
-    /// Keeps a connection whose last answer was read completely; drops it when there are enough.
+    /// Keeps a connection whose last answer was read completely.
     pub(super) fn put(self: &Arc<Self>, origin: &Origin, stream: UpstreamStream) {
         let mut idle = self.lock();
-        if idle.push(origin, Parked { stream, since: Instant::now() }) && !idle.has_reaper {
+        idle.push(origin, Parked { stream, since: Instant::now() }, self.bounds);
+        if !idle.has_reaper {
             idle.has_reaper = true;
             tokio::spawn(reap(Arc::downgrade(self)));
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn bounded(bounds: Bounds) -> Self {
+        Self { bounds, ..Self::default() }
     }
 
     #[cfg(test)]
@@ -68,24 +90,31 @@ impl TransferPool {
 impl Idle {
     fn pop(&mut self, origin: &Origin) -> Option<Parked> {
         // An origin without connections is forgotten by `close_expired`: the next connection is likely to come back soon.
-        let parked = self.by_origin.get_mut(origin)?.pop();
+        let parked = self.by_origin.get_mut(origin)?.pop_back();
         self.count = self.count.saturating_sub(usize::from(parked.is_some()));
         parked
     }
 
-    fn push(&mut self, origin: &Origin, parked: Parked) -> bool {
-        if self.count >= MAX_IDLE {
-            return false;
-        }
+    /// Keeps a connection. Where there are enough, the one that was idle for longest goes in its place: it is the nearest to being
+    /// closed by its peer, and hosts that are not asked again must not keep out those that are.
+    fn push(&mut self, origin: &Origin, parked: Parked, bounds: Bounds) {
+        let full = self.by_origin.get(origin).is_some_and(|known| known.len() >= bounds.per_origin);
+        let crowded = if full {
+            self.by_origin.get_mut(origin)
+        } else if self.count >= bounds.in_all {
+            let occupied = self.by_origin.values_mut().filter(|known| !known.is_empty());
+            occupied.min_by_key(|known| known.front().map(|first| first.since))
+        } else {
+            None
+        };
+        let gone = crowded.and_then(VecDeque::pop_front).is_some();
         match self.by_origin.get_mut(origin) {
-            Some(known) if known.len() >= MAX_IDLE_PER_ORIGIN => return false,
-            Some(known) => known.push(parked),
+            Some(known) => known.push_back(parked),
             None => {
-                self.by_origin.insert(origin.clone(), vec![parked]);
+                self.by_origin.insert(origin.clone(), VecDeque::from([parked]));
             }
         }
-        self.count = self.count.saturating_add(1);
-        true
+        self.count = self.count.saturating_add(usize::from(!gone));
     }
 
     fn close_expired(&mut self) {
@@ -93,7 +122,7 @@ impl Idle {
             parked.retain(|parked| parked.since.elapsed() < POOL_IDLE);
             !parked.is_empty()
         });
-        self.count = self.by_origin.values().map(Vec::len).sum();
+        self.count = self.by_origin.values().map(VecDeque::len).sum();
     }
 }
 

@@ -4,8 +4,8 @@ mod problem;
 
 use std::time::Duration;
 
-use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::config::Route;
@@ -188,26 +188,67 @@ impl Failure {
     }
 
     /// The body of the answer: `application/problem+json` (RFC 9457), members in the contract's order.
+    pub fn document<'a>(&'a self, upload_id: &'a Uuid, route: Option<&'a str>) -> ProblemDocument<'a> {
+        ProblemDocument {
+            urn: Urn(self.problem.name()),
+            title: self.problem.title(),
+            status: self.problem.status(),
+            detail: &self.detail,
+            upload_id: AsText(upload_id),
+            route,
+            step: self.step.as_deref(),
+            blame: self.blame,
+            retryable: self.retryable(),
+            committed: self.committed,
+            upstream: self.upstream.as_ref(),
+            violations: &self.violations,
+        }
+    }
+
+    /// The same as a value.
     pub fn problem_json(&self, upload_id: &Uuid, route: Option<&str>) -> Value {
-        let mut body = Map::new();
-        let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
-        put("type", format!("urn:tidegate:problem:{}", self.problem.name()).into());
-        put("title", self.problem.title().into());
-        put("status", self.problem.status().into());
-        put("detail", self.detail.clone().into());
-        put("upload_id", upload_id.to_string().into());
-        put("route", route.into());
-        put("step", self.step.clone().into());
-        put("blame", json!(self.blame));
-        put("retryable", self.retryable().into());
-        put("committed", json!(self.committed));
-        if let Some(upstream) = &self.upstream {
-            put("upstream", json!(upstream));
-        }
-        if !self.violations.is_empty() {
-            put("violations", json!(self.violations));
-        }
-        Value::Object(body)
+        // Maps with keys that are text cannot fail to be one.
+        serde_json::to_value(self.document(upload_id, route)).unwrap_or_default()
+    }
+}
+
+/// What a client is told, ready to be written: in a flood of refusals each is one, so none is built up as a map first.
+#[derive(Debug, Serialize)]
+pub struct ProblemDocument<'a> {
+    #[serde(rename = "type")]
+    urn: Urn,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    upload_id: AsText<'a>,
+    route: Option<&'a str>,
+    step: Option<&'a str>,
+    blame: Blame,
+    retryable: bool,
+    committed: Committed,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<&'a UpstreamError>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    violations: &'a [Violation],
+}
+
+/// `urn:tidegate:problem:` and a problem's name.
+#[derive(Debug)]
+struct Urn(&'static str);
+
+/// An id in its usual spelling.
+#[derive(Debug)]
+struct AsText<'a>(&'a Uuid);
+
+impl Serialize for Urn {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("urn:tidegate:problem:{}", self.0))
+    }
+}
+
+impl Serialize for AsText<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
     }
 }
 

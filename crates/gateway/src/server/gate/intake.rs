@@ -3,12 +3,14 @@
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 
+use super::super::skip::Skip;
 use super::line::{Shared, lock};
 use crate::ingress::{BodyTrouble, Http1Body};
 
-/// Reads the body of the request that is under way. Once it is dropped before the end, the connection takes no further request.
+/// Reads the body of the request that is under way. Once it is dropped before the end, the connection takes no further request,
+/// unless the rest was left to it.
 #[derive(Debug)]
 pub(super) struct Intake<I> {
     line: Shared<I>,
@@ -22,7 +24,7 @@ impl<I> Intake<I> {
     }
 }
 
-impl<I: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Http1Body for Intake<I> {
+impl<I: Skip + AsyncWrite + Unpin + Send + std::fmt::Debug> Http1Body for Intake<I> {
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyTrouble>>> {
         // The line goes on with the next request after the end.
         if self.ended {
@@ -41,5 +43,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Http1Body for I
         if !self.ended {
             lock(&self.line).slow_down();
         }
+    }
+
+    fn leave(self: Box<Self>) -> bool {
+        self.ended || lock(&self.line).leave_body()
     }
 }

@@ -30,6 +30,7 @@ use wire::http1::gate::HeadLimits;
 
 use super::buffers::ConnectionBuffers;
 use super::read_buffers::ReadBuffers;
+use super::skip::Skip;
 use crate::ingress::ClientBody;
 use crate::ingress::drain::{Drain, Drains, MAX_BYTES, MAX_TIME};
 use crate::ingress::refused::RefusedHead;
@@ -137,7 +138,7 @@ impl<I: AsyncRead> Gate<I> {
     }
 }
 
-impl<I: AsyncRead + AsyncWrite + Unpin + Send + Debug + 'static> Gate<I> {
+impl<I: Skip + AsyncWrite + Unpin + Send + Debug + 'static> Gate<I> {
     /// Puts what arrived where the service finds it, and hyper's part of it where hyper does.
     fn take(&mut self, head: Head) {
         let (arrived, substitute) = match head {
@@ -170,7 +171,7 @@ impl<I> Gate<I> {
     }
 }
 
-impl<I: AsyncRead + AsyncWrite + Unpin + Send + Debug + 'static> AsyncRead for Gate<I> {
+impl<I: Skip + AsyncWrite + Unpin + Send + Debug + 'static> AsyncRead for Gate<I> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.substitute.is_empty() {
@@ -192,7 +193,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin + Send + Debug + 'static> AsyncRead for G
     }
 }
 
-impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Gate<I> {
+impl<I: Skip + AsyncWrite + Unpin> AsyncWrite for Gate<I> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.is_answering = true;

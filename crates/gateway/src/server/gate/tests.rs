@@ -79,6 +79,14 @@ async fn data(body: &mut ClientBody) -> Option<Result<Vec<u8>, BodyTrouble>> {
     poll_fn(|cx| body.poll_data(cx)).await.map(|data| data.map(|data| data.to_vec()))
 }
 
+/// Leaves a body to its connection, as a refusal does. Whether the next request may follow it.
+fn leave(request: Request<ClientBody>) -> bool {
+    match request.into_body() {
+        ClientBody::Http1(body) => body.leave(),
+        other => panic!("{other:?}"),
+    }
+}
+
 async fn whole(request: Request<ClientBody>) -> Vec<u8> {
     let (mut body, mut all) = (request.into_body(), Vec::new());
     while let Some(part) = data(&mut body).await {
@@ -153,6 +161,102 @@ async fn nothing_follows_a_body_that_was_not_read_to_its_end() {
         bench.send(HEAD).await;
         assert_eq!(bench.read().await, "");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_body_that_nobody_takes_is_read_over_to_the_next_request() {
+    for (now, later) in [("abc", ""), ("a", "bc"), ("", "abc")] {
+        let mut bench = bench();
+        bench.send(format!("{HEAD}{now}")).await;
+        assert!(leave(bench.request().await));
+        bench.gate.write_all(b"HTTP/1.1 503 Busy").await.expect("there is room");
+        bench.gate.flush().await.expect("it is written");
+        bench.send(format!("{later}{HEAD}def")).await;
+        assert_eq!(whole(bench.request().await).await, b"def", "{now} and {later}");
+        bench.hears_nothing().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_within_a_body_that_nobody_takes_is_none() {
+    let mut bench = bench();
+    let hidden = format!("{HEAD}abc").repeat(3);
+    bench.send(format!("PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", hidden.len())).await;
+    assert!(leave(bench.request().await));
+    for byte in hidden.bytes() {
+        bench.send([byte]).await;
+        bench.hears_nothing().await;
+    }
+    bench.send(format!("{HEAD}def")).await;
+    assert_eq!(whole(bench.request().await).await, b"def");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_follows_a_body_that_is_not_read_over() {
+    let with = |more: &str| HEAD.replace("\r\n\r\n", &format!("\r\n{more}\r\n\r\n"));
+    let long = HEAD.replace(": 3", &format!(": {}", 64 * 1024 + 1));
+    for (head, why) in [
+        (CHUNKED.to_owned(), "chunks end where they please"),
+        (with("Expect: 100-continue"), "the client may send its body or not"),
+        (long, "a new connection costs less"),
+    ] {
+        let mut bench = bench();
+        bench.send(&head).await;
+        assert!(!leave(bench.request().await), "{why}");
+        bench.send(HEAD).await;
+        assert_eq!(bench.read().await, "", "{why}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_body_that_is_read_over_holds_no_memory_meanwhile() {
+    let mut bench = bench();
+    let idle = bench.budget.used();
+    let len = 64 * 1024;
+    bench.send(format!("PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: {len}\r\n\r\n")).await;
+    assert!(leave(bench.request().await));
+    for _ in 0..len / 1024 {
+        bench.send([7; 1024]).await;
+        bench.hears_nothing().await;
+        assert_eq!(bench.budget.used(), idle);
+    }
+    bench.send(format!("{HEAD}def")).await;
+    assert_eq!(whole(bench.request().await).await, b"def");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_trickles_a_body_that_nobody_takes_does_not_keep_its_connection() {
+    let mut bench = bench();
+    bench.send(HEAD.replace(": 3", ": 1000")).await;
+    assert!(leave(bench.request().await));
+    let began = Instant::now();
+    let mut ended = None;
+    for _ in 0..100 {
+        // The connection may have ended.
+        let _sent = bench.client.write_all(b"x").await;
+        let mut buffer = [0; 8];
+        if let Ok(read) = timeout(Duration::from_millis(500), bench.gate.read(&mut buffer)).await {
+            ended = Some((read.expect("it can be read"), began.elapsed()));
+            break;
+        }
+    }
+    let (len, after) = ended.expect("it ends");
+    assert_eq!(len, 0);
+    assert!(after >= MAX_TIME && after <= MAX_TIME + Duration::from_secs(1), "{after:?}");
+    // Nor is it listened to once more.
+    let closing = Instant::now();
+    bench.gate.shutdown().await.expect("it closes");
+    assert!(closing.elapsed() < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_ends_within_a_body_that_nobody_takes_listens_on() {
+    let mut bench = bench();
+    bench.send(HEAD).await;
+    assert!(leave(bench.request().await));
+    let began = Instant::now();
+    bench.gate.shutdown().await.expect("it closes");
+    assert!(began.elapsed() >= MAX_TIME, "{:?}", began.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -125,11 +125,16 @@ fn a_file_that_can_be_no_secret_gives_no_value_at_the_start_and_says_why() {
 fn a_value_that_was_replaced_is_still_taken_out_of_texts() {
     let mut rotation = Rotation::of(b"hunter2-one");
     assert_eq!(rotation.later().as_deref(), Some("hunter2-one"));
+    let masked = |rotation: &Rotation| {
+        let mut failure = Failure::new(Problem::UpstreamRefused, "neither hunter2-one nor hunter2-two");
+        rotation.secrets.mask_failure(&mut failure);
+        failure.detail
+    };
+    // What was prepared for the first value does not stay.
+    assert_eq!(masked(&rotation), "neither *** nor hunter2-two");
     fs::write(rotation.path(), "hunter2-two").expect("written");
     assert_eq!(rotation.later().as_deref(), Some("hunter2-two"));
-    let mut failure = Failure::new(Problem::UpstreamRefused, "neither hunter2-one nor hunter2-two");
-    rotation.secrets.mask_failure(&mut failure);
-    assert_eq!(failure.detail, "neither *** nor ***");
+    assert_eq!(masked(&rotation), "neither *** nor ***");
 }
 
 #[cfg(unix)]

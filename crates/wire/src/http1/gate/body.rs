@@ -49,6 +49,15 @@ impl BodyFollower {
         }
     }
 
+    /// How many bytes are still to come, where the head announced it; none for chunks, which end where they please.
+    #[must_use]
+    pub fn announced_left(&self) -> Option<u64> {
+        match &self.0 {
+            State::Length(left) => Some(*left),
+            State::Chunked(_) => None,
+        }
+    }
+
     /// How many bytes may be read now so that at most `ahead` of them lie behind the body.
     #[must_use]
     pub fn readable(&self, ahead: usize) -> usize {
