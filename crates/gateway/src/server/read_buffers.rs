@@ -12,8 +12,9 @@ use crate::budget::{Budget, Permit};
 
 const KIB: usize = 1024;
 
-/// What a read gives at most while a client is not known to be fast: a head with a small file behind it, in one system call.
-pub(super) const GOOD_READ: usize = 64 * KIB;
+/// What a read gives at most while a client is not known to be fast: a head with a small file behind it, in one system call. It is
+/// also what an upload holds behind an upstream that has stopped.
+pub(super) const GOOD_READ: usize = 32 * KIB;
 /// What a read of a fast client gives at most. Twice as much was measured to be no cheaper.
 pub(super) const MOST_READ: usize = 512 * KIB;
 /// What a read gives where the budget pays for nothing: each connection paid for so much when it was accepted.
@@ -31,8 +32,9 @@ const MOST_SHARE: usize = 4;
 /// that are lent and not yet given back are beside these.
 const SPARES: usize = 2;
 
-/// Reads of [`GOOD_READ`] after which a client counts as fast, if none of them was [`LITTLE`].
-const FULL_READS: u8 = 4;
+/// Reads of [`GOOD_READ`] after which a client counts as fast; one of [`LITTLE`] takes a fourth of them back. Their bytes are more than the sockets
+/// towards an upstream take that does not read, so that one which never read is known before a large read is made.
+const FULL_READS: u8 = 24;
 /// A read that brought less shows a client that is slow, or became so. One between the two says nothing: a network gives what has
 /// come.
 const LITTLE: usize = 16 * KIB;
@@ -142,7 +144,7 @@ impl Pace {
         if read >= GOOD_READ {
             self.full_reads = self.full_reads.saturating_add(1).min(FULL_READS);
         } else if read < most.min(LITTLE) {
-            self.full_reads = 0;
+            self.full_reads = self.full_reads.saturating_sub(FULL_READS / 4);
         }
     }
 
@@ -191,7 +193,7 @@ mod tests {
         let mut lent: Vec<_> = (0..40).map(|_| buffers.lend(MOST_READ)).collect();
         let sizes: Vec<_> = lent.iter_mut().map(|buffer| buffer.room(usize::MAX).len()).collect();
         let count = |size| sizes.iter().filter(|other| **other == size).count();
-        assert_eq!((count(MOST_READ), count(GOOD_READ), count(LEAST_READ)), (4, 16, 20));
+        assert_eq!((count(MOST_READ), count(GOOD_READ), count(LEAST_READ)), (4, 32, 4));
         assert_eq!(budget.used(), 3 * 1024 * KIB);
         drop(lent);
         assert_eq!(budget.used(), 0);
@@ -219,6 +221,7 @@ mod tests {
         assert_eq!(pace.read(), MOST_READ);
         pace.follow(LITTLE - 1, MOST_READ);
         assert_eq!(pace.read(), GOOD_READ);
+        pace.slow_down();
         for _ in 0..FULL_READS {
             pace.follow(GOOD_READ, GOOD_READ);
         }

@@ -10,7 +10,7 @@ use std::{io, mem};
 use futures::FutureExt as _;
 use rules::run::{Answer, NoAnswer, TransferStage, TransferTrouble};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::answer::AnswerReader;
 use super::feed::{FileFeed, Taken};
@@ -20,6 +20,9 @@ use super::{Progress, Side};
 
 /// How long an answer may take that came before the body was finished, or that may have been sent before a reset.
 const EARLY_ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// An upstream that takes nothing for so long is slower than its client; shorter waits are those of two fast ones that take turns.
+const SLOW: Duration = Duration::from_millis(10);
 
 /// What an exchange needs to know of its surroundings.
 #[derive(Debug, Clone, Copy)]
@@ -44,8 +47,8 @@ pub(super) struct Exchange<'a, 'f, S> {
     stall: Stall<'a>,
     terms: Terms,
     stage: TransferStage,
-    /// The stream said that it takes nothing now: the source waits until it does.
-    is_blocked: bool,
+    /// Since when the stream takes nothing: the source waits until it does.
+    blocked_since: Option<Instant>,
     /// Written bytes may still lie in TLS's buffer.
     is_unflushed: bool,
     /// All of the request is queued or written.
@@ -93,7 +96,7 @@ impl<'a, 'f, S: AsyncRead + AsyncWrite + Unpin + Send> Exchange<'a, 'f, S> {
             stall: Stall::new(progress),
             terms,
             stage: TransferStage::NothingSent,
-            is_blocked: false,
+            blocked_since: None,
             is_unflushed: false,
             is_filled: false,
         }
@@ -139,23 +142,28 @@ impl<'a, 'f, S: AsyncRead + AsyncWrite + Unpin + Send> Exchange<'a, 'f, S> {
                 return Poll::Ready(Err(head.map_or_else(Cut::Read, |()| Cut::Answered)));
             }
             self.settle_stage();
-            if !self.is_blocked && self.poll_more(cx).map_err(Cut::Source)?.is_ready() {
+            if self.blocked_since.is_none() && self.poll_more(cx).map_err(Cut::Source)?.is_ready() {
                 self.stall.end();
                 continue;
             }
             match self.poll_write(cx).map_err(Cut::Write)? {
-                Poll::Ready(true) => self.is_blocked = false,
+                Poll::Ready(true) => self.unblock(),
                 Poll::Ready(false) => {
                     self.stall.begin(self.feed.awaited());
                     return Poll::Pending;
                 }
                 Poll::Pending => {
-                    if !std::mem::replace(&mut self.is_blocked, true) {
-                        self.feed.slow_down();
-                    }
+                    self.blocked_since.get_or_insert_with(Instant::now);
                     return self.stall.poll_upstream(cx, self.terms.idle_limit).map(|()| Err(Cut::Idle));
                 }
             }
+        }
+    }
+
+    /// The stream takes bytes again.
+    fn unblock(&mut self) {
+        if self.blocked_since.take().is_some_and(|since| since.elapsed() >= SLOW) {
+            self.feed.slow_down();
         }
     }
 

@@ -40,6 +40,10 @@ const KEEP_ALIVE_TIME: Duration = Duration::from_secs(15);
 /// Between two probes.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Bytes that a connection's kernel buffer holds unsent before it takes no more (`TCP_NOTSENT_LOWAT`). What is on its way does not
+/// count, so a long way is no slower; half of it is the next write at least.
+const MOST_UNSENT: u32 = 512 * 1024;
+
 /// Dials the upstreams of targets that share networks, trust and time limit.
 #[derive(Clone)]
 pub(crate) struct Connector {
@@ -129,6 +133,10 @@ impl Connector {
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEP_ALIVE_TIME).with_interval(KEEP_ALIVE_INTERVAL))?;
         #[cfg(target_os = "linux")]
         socket.set_tcp_user_timeout(Some(self.user_timeout))?;
+        // The kernel would take megabytes for an upstream that has stopped reading: memory beside the budget, and a stall that shows
+        // late.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        socket.set_tcp_notsent_lowat(MOST_UNSENT)?;
         Ok(())
     }
 
