@@ -143,8 +143,12 @@ impl TurnedAway {
     /// Listens to a client for a while that is sending, so that it hears the answer; one that waits for `100 Continue` has sent
     /// nothing. Gives why it is not let in, and whether the connection must be closed after the answer.
     pub(crate) fn hear_out(self, app: &App) -> (NotLetIn, bool) {
-        // No browser sends a body with its question, so one that has a body is as good as dubious.
-        let is_trusted = !self.is_dubious && matches!(self.why, NotLetIn::Refused(_));
+        let is_trusted = match &self.why {
+            // Another reader of a malformed head might find its body to end elsewhere.
+            NotLetIn::Refused(failure) => !self.is_dubious && failure.problem != Problem::MalformedRequest,
+            // No browser sends a body with its question, so one that has a body is as good as dubious.
+            NotLetIn::Preflight(_) => false,
+        };
         let closes = match self.body {
             ClientBody::Empty => self.is_dubious,
             // The connection reads on by itself: over a short rest to the next request, or until it is closed.
