@@ -26,7 +26,7 @@ pub const HOW_TO_ACCEPT: &str = "
 If this is meant (or the compiler or valgrind is another), accept it and commit the file with the reason:
     cargo bench -p tidegate-benches --bench instructions -- update
 To see where the instructions go:
-    CARGO_PROFILE_BENCH_DEBUG=1 CARGO_PROFILE_BENCH_STRIP=none cargo bench -p tidegate-benches --bench instructions -- profile CASE";
+    CARGO_PROFILE_BENCH_DEBUG=1 cargo bench -p tidegate-benches --bench instructions -- profile CASE";
 
 /// Instructions by case, and the processor that valgrind showed.
 #[derive(Debug, Clone)]
