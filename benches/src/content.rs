@@ -50,7 +50,7 @@ impl Content {
 }
 
 /// Random-looking bytes, the same each time, of all values.
-fn noise(len: usize) -> Arc<[u8]> {
+pub(crate) fn noise(len: usize) -> Arc<[u8]> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
         state ^= state << 13;

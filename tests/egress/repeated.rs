@@ -135,11 +135,7 @@ fn leaks(said: &str, place: &str, document: &Value) -> Vec<String> {
 async fn no_part_of_a_secret_leaves_however_it_is_spelled_and_whatever_stands_before_it() {
     let (log, _listening) = listen(",hyper=off,hyper_util=off");
     let peer = ScriptedPeer::start([]).await.expect("the peer starts");
-    let rules = OWN
-        .iter()
-        .enumerate()
-        .fold(Rules::default(), |rules, (number, value)| rules.variable(&format!("UP_{number}"), value));
-    let rig: Rig = rules.route(&rule(&peer.origin())).start();
+    let rig = start(&peer);
     let mut found = Vec::new();
     let mut all_spelled = Vec::new();
     for secret in OWN.into_iter().chain([LEARNED]) {
@@ -171,15 +167,19 @@ async fn no_part_of_a_secret_leaves_however_it_is_spelled_and_whatever_stands_be
     assert!(found.is_empty(), "{} leaks:\n{}", found.len(), found.join("\n"));
 }
 
+/// A gateway with all of [`OWN`] before a peer.
+fn start(peer: &ScriptedPeer) -> Rig {
+    let variables = OWN.iter().enumerate();
+    let rules =
+        variables.fold(Rules::default(), |rules, (number, value)| rules.variable(&format!("UP_{number}"), value));
+    rules.route(&rule(&peer.origin())).start()
+}
+
 /// What people need to read of a text stays.
 #[tokio::test]
 async fn the_words_around_a_secret_stay() {
     let peer = ScriptedPeer::start([]).await.expect("the peer starts");
-    let rules = OWN
-        .iter()
-        .enumerate()
-        .fold(Rules::default(), |rules, (number, value)| rules.variable(&format!("UP_{number}"), value));
-    let rig: Rig = rules.route(&rule(&peer.origin())).start();
+    let rig = start(&peer);
     for (spelled, shown) in [(OWN[4], "***"), ("CANARY-up%2bt0ken%2fxyz%3d9876", "***"), ("another", "another")] {
         peer.push(Reply::json(200, &json!({ "signature": LEARNED })).at("/ask"));
         let message = format!("The key “{spelled}” has no right to write in folder 7.");

@@ -12,6 +12,8 @@ mod uploads;
 
 use bytes::Bytes;
 
+use crate::content::noise;
+
 /// One piece of work.
 pub struct Case {
     /// Unique; `group/what/how`.
@@ -64,14 +66,7 @@ const CHUNK_LENS: [usize; 2] = [256 * 1024, 4 * 1024];
 
 /// Random-looking bytes, the same at each call.
 fn file() -> Bytes {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    };
-    std::iter::repeat_with(&mut next).take(FILE_LEN / 8).flatten().collect()
+    noise(FILE_LEN).to_vec().into()
 }
 
 fn chunks(bytes: &Bytes, len: usize) -> Vec<Bytes> {

@@ -34,13 +34,15 @@ fn settings_for(job: JobKind) -> &'static str {
     }
 }
 
-/// A route for each kind of body.
-const ROUTES: [(&str, &str); 6] = [
-    (
-        "raw",
-        "\
-route: raw
-path: /raw
+/// A route that passes the file on as it is, whether it came alone or in a form.
+macro_rules! passed_on {
+    ($name:literal) => {
+        concat!(
+            "route: ",
+            $name,
+            "\npath: /",
+            $name,
+            "\n\
 targets: { sink: { url: \"http://{upstream}\" } }
 steps:
   - id: store
@@ -50,8 +52,14 @@ steps:
     body: file
     expect: 200
 result: { id: \"${ file.name }\" }
-",
-    ),
+"
+        )
+    };
+}
+
+/// A route for each kind of body.
+const ROUTES: [(&str, &str); 6] = [
+    ("raw", passed_on!("raw")),
     (
         "form",
         "\
@@ -84,22 +92,7 @@ steps:
 result: { id: \"${ store.json.id }\" }
 ",
     ),
-    (
-        "unform",
-        "\
-route: unform
-path: /unform
-targets: { sink: { url: \"http://{upstream}\" } }
-steps:
-  - id: store
-    request: PUT /raw/${ file.name }
-    target: sink
-    headers: { Content-Type: \"${ file.type }\" }
-    body: file
-    expect: 200
-result: { id: \"${ file.name }\" }
-",
-    ),
+    ("unform", passed_on!("unform")),
     (
         "policy",
         "\

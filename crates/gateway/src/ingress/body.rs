@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body::Body as _;
 use hyper::body::Incoming;
 use rules::config::Timeouts;
 use rules::run::TransferTrouble;
@@ -158,7 +159,7 @@ impl BodyReader {
     }
 
     fn prove_end(&mut self) -> Result<(), TransferTrouble> {
-        if matches!(&self.body, ClientBody::Http2(_)) && !self.body.is_at_end() {
+        if matches!(&self.body, ClientBody::Http2(body) if !body.is_end_stream()) {
             return Err(TransferTrouble::ClientGone);
         }
         if let Some(expected) = self.announced.filter(|announced| self.received < *announced) {

@@ -49,16 +49,7 @@ pub(crate) enum BodyTrouble {
 }
 
 impl ClientBody {
-    /// Whether nothing of it is left, and its end is proved.
-    pub(crate) fn is_at_end(&self) -> bool {
-        match self {
-            Self::Empty => true,
-            Self::Http1(_) => false,
-            Self::Http2(body) => body.is_end_stream(),
-        }
-    }
-
-    /// The next bytes; nothing when no more come, which on HTTP/2 is no proof of the end: see [`ClientBody::is_at_end`].
+    /// The next bytes; nothing when no more come, which on HTTP/2 is no proof of the end.
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyTrouble>>> {
         let body = match self {
             Self::Empty => return Poll::Ready(None),

@@ -56,7 +56,7 @@ impl Outbox {
 
     /// Few enough bytes that more may join them in one write.
     pub(super) fn is_small(&self) -> bool {
-        self.len < SMALL && self.pieces.len() < MAX_QUEUED
+        self.len < SMALL && self.has_room()
     }
 
     /// More may be queued before it is written.
@@ -76,7 +76,7 @@ impl Outbox {
         let begin = self.pieces.len();
         let mut chunk_len = 0_usize;
         let drained = loop {
-            if self.pieces.len() >= MAX_QUEUED || self.len >= MAX_QUEUED_BYTES {
+            if !self.has_room() {
                 break false;
             }
             let Some(bytes) = feed.pull() else { break true };

@@ -170,6 +170,11 @@ impl<I> Line<I> {
         self.stage = Stage::Head { reader: HeadReader::new(self.limits), timed: Timed::Nothing };
     }
 
+    /// The first `len` bytes of `rest`, or all of it. Without any bytes left it would still hold its buffer, so then it is let go.
+    fn take_rest(&mut self, len: usize) -> Bytes {
+        if len < self.rest.len() { self.rest.split_to(len) } else { std::mem::take(&mut self.rest) }
+    }
+
     fn refuse(&mut self, why: RefusedHead) -> Head {
         self.stage = Stage::Ended { in_the_middle: true };
         self.rest = Bytes::new();
@@ -191,9 +196,8 @@ impl<I> Line<I> {
         match reader.read(if in_pieces { &self.begun } else { &input }) {
             Err(refusal) => Some(self.refuse_head(refusal)),
             Ok(Some(passed)) => {
-                let mut all = if in_pieces { std::mem::take(&mut self.begun).freeze() } else { input };
-                let head = all.split_to(passed.len);
-                self.rest = if all.is_empty() { Bytes::new() } else { all };
+                self.rest = if in_pieces { std::mem::take(&mut self.begun).freeze() } else { input };
+                let head = self.take_rest(passed.len);
                 Some(self.take_head(&head, passed.framing))
             }
             Ok(None) => {
@@ -314,15 +318,8 @@ impl<I: Skip + Unpin> Line<I> {
                         0
                     }
                 },
-                read => {
-                    self.rest.advance(read);
-                    read
-                }
+                read => self.take_rest(read).len(),
             };
-            if self.rest.is_empty() {
-                // Even without bytes it would hold its buffer.
-                self.rest = Bytes::new();
-            }
             match &mut self.stage {
                 Stage::Left { bytes, .. } if over > 0 => *bytes = left.saturating_sub(over),
                 _ => self.stage = Stage::Ended { in_the_middle: false },
@@ -393,12 +390,8 @@ impl<I: Skip + AsyncWrite + Unpin> Line<I> {
                 }
             };
             let is_complete = follower.is_complete();
-            self.rest.advance(step.framing.min(self.rest.len()));
-            let data = self.rest.split_to(step.data.min(self.rest.len()));
-            if self.rest.is_empty() {
-                // Even without bytes it would hold its buffer.
-                self.rest = Bytes::new();
-            }
+            let mut data = self.take_rest(step.framing.saturating_add(step.data));
+            data.advance(step.framing.min(data.len()));
             if is_complete {
                 self.await_head();
             }
