@@ -40,7 +40,7 @@ async fn an_upload_that_memory_cannot_fund_is_refused_before_its_body() {
             break;
         }
         connections.push(connection);
-        assert!(connections.len() < 64, "a budget of 1 MiB cannot pay for so many connections");
+        assert!(connections.len() < 128, "a budget of 1 MiB cannot pay for so many connections");
     }
     let refused = async {
         for (others, connection) in connections.iter_mut().enumerate() {

@@ -48,8 +48,8 @@ impl Drop for Attended {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use http::Response;
-    use http_body_util::Full;
     use tokio::sync::oneshot;
 
     use super::*;
@@ -63,7 +63,7 @@ mod tests {
             told.cancelled().await;
             tokio::task::yield_now().await;
             done.send(()).expect("it is waited for");
-            Response::new(Full::default())
+            Response::new(Bytes::new())
         };
         let mut attended = Attended::new(upload.boxed(), client_gone.clone(), tasks.clone());
         assert!((&mut attended).now_or_never().is_none());
@@ -77,7 +77,7 @@ mod tests {
     #[tokio::test]
     async fn an_upload_that_has_ended_leaves_nothing_behind() {
         let (client_gone, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let upload = async { Response::new(Full::default()) };
+        let upload = async { Response::new(Bytes::new()) };
         Attended::new(upload.boxed(), client_gone.clone(), tasks.clone()).await;
         assert!(!client_gone.is_cancelled() && tasks.is_empty());
     }

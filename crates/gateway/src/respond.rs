@@ -5,7 +5,6 @@ use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use http_body_util::Full;
 use rules::failure::Failure;
 use serde::{Serialize, Serializer};
 use wire::digest::{Digests, repr_digest_field};
@@ -14,7 +13,7 @@ use crate::ledger::{Ledger, X_REQUEST_ID};
 use crate::stored::Stored;
 
 /// What a client is answered with.
-pub(crate) type Reply = Response<Full<Bytes>>;
+pub(crate) type Reply = Response<Bytes>;
 
 /// The upload's id, in every answer.
 const UPLOAD_ID: HeaderName = HeaderName::from_static("tidegate-upload-id");
@@ -104,7 +103,7 @@ pub(crate) fn preflight(ledger: &Ledger, unread: bool) -> Reply {
         insert(&mut headers, CONNECTION, "close");
     }
     insert(&mut headers, UPLOAD_ID, &ledger.upload_id.to_string());
-    let mut reply = Response::new(Full::default());
+    let mut reply = Response::new(Bytes::new());
     *reply.status_mut() = StatusCode::NO_CONTENT;
     *reply.headers_mut() = headers;
     reply
@@ -131,7 +130,7 @@ fn answer(
     }
     let mut text = serde_json::to_vec(body).unwrap_or_default();
     text.push(b'\n');
-    let mut reply = Response::new(Full::new(Bytes::from(text)));
+    let mut reply = Response::new(Bytes::from(text));
     *reply.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *reply.headers_mut() = headers;
     reply

@@ -1,4 +1,4 @@
-//! A request's body as its connection gives it: HTTP/1 by the gate's intake, HTTP/2 by hyper.
+//! A request's body as its connection gives it: HTTP/1 by the intake of `server::http1`, HTTP/2 by hyper.
 
 use std::fmt::Debug;
 use std::pin::Pin;

@@ -52,7 +52,7 @@ impl Drain {
                 }
             }
         };
-        // Whether it ended or time ran out makes no difference: the body is dropped, and hyper closes the connection.
+        // Whether it ended or time ran out makes no difference: the body is dropped, and hyper resets its stream.
         let _either_way = tokio::time::timeout(MAX_TIME, reading).await;
     }
 }

@@ -1,7 +1,7 @@
 //! What a request's head may look like, and what it tells.
 //!
 //! An attacker would try to have this gateway and a proxy before it disagree on where a request ends or whom it is for. The
-//! bytes of HTTP/1 heads passed the gate in front of hyper, and h2 has checked those of HTTP/2; what is refused here concerns
+//! bytes of HTTP/1 heads passed the gate of `wire::http1`, and h2 has checked those of HTTP/2; what is refused here concerns
 //! both protocols alike, or is what h2 lets through. The connection is closed then.
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue};

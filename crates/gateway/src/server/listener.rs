@@ -13,11 +13,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Handler;
 use super::buffers::ConnectionBuffers;
 use super::connection::{Accepted, Speaks, serve};
-use super::gate::GateMeans;
+use super::http1::Http1Means;
 use super::per_client::{ClientPlace, PerClient};
-use super::stack::Handler;
 use super::turn_away::Doorkeeper;
 use crate::budget::Budget;
 use crate::metrics::{Metrics, Rejection};
@@ -35,8 +35,8 @@ pub(super) struct Listening {
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     pub(super) budget: Arc<Budget>,
-    /// What the gates of HTTP/1 connections share.
-    pub(super) gate: GateMeans,
+    /// What HTTP/1 connections share.
+    pub(super) http1: Http1Means,
     /// What is promised to HTTP/2 connections as windows, in the size of the budget.
     pub(super) promises: Arc<Budget>,
     pub(super) metrics: Arc<Metrics>,

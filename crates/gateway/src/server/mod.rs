@@ -3,17 +3,16 @@
 //! Signals, the environment and exit codes are the binary's business. An attacker here opens connections and says nothing, little
 //! or too much: each connection has a place, a paid buffer and a timer before its first byte is read.
 
-mod activity;
 mod buffers;
 mod connection;
 mod drain;
-mod gate;
+mod http1;
+mod http2;
 pub(crate) mod listener;
 mod per_client;
 mod preface;
 mod read_buffers;
 mod skip;
-mod stack;
 #[cfg(test)]
 pub(crate) mod tests;
 mod tls;
@@ -25,6 +24,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
 
+use futures::future::BoxFuture;
+use http::Request;
 use rules::config::Config;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -32,26 +33,30 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use drain::DrainReport;
-use stack::Handler;
 pub use tls::TlsError;
 
 use crate::access::{AccessError, Gatekeeper, Means};
 use crate::admin::{self, Admin};
-use crate::app::App;
+use crate::app::{App, ConnectionInfo};
 use crate::budget::Budget;
 use crate::fairuse::{Clock, FairUse};
+use crate::ingress::ClientBody;
 use crate::ingress::drain::Drains;
 use crate::metrics::Metrics;
 use crate::pipeline;
+use crate::respond::Reply;
 use crate::secrets::Secrets;
 use crate::uploads::UploadTable;
 use crate::upstream::{Resolve, Upstreams, UpstreamsError};
 use connection::Speaks;
-use gate::GateMeans;
+use http1::Http1Means;
 use listener::{Bound, Listening};
 use per_client::PerClient;
 use read_buffers::ReadBuffers;
 use turn_away::Doorkeeper;
+
+/// Answers requests: `pipeline::handle` with its `App`.
+type Handler = Arc<dyn Fn(Arc<ConnectionInfo>, Request<ClientBody>) -> BoxFuture<'static, Reply> + Send + Sync>;
 
 /// A running gateway.
 pub struct Gateway {
@@ -203,7 +208,7 @@ fn listening(app: &App, handler: Handler) -> Listening {
         handler,
         timeouts: app.config.timeouts.clone(),
         budget: Arc::clone(&app.budget),
-        gate: GateMeans { lender: ReadBuffers::new(&app.budget), drains: app.drains.clone() },
+        http1: Http1Means { lender: ReadBuffers::new(&app.budget), drains: app.drains.clone() },
         per_client: PerClient::new(&app.config),
         promises: Budget::new(app.config.limits.memory),
         metrics: Arc::clone(&app.metrics),

@@ -4,8 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rules::config::{Limits, Listener, ListenerTls, Log, LogFormat, Timeouts};
@@ -16,8 +15,6 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::*;
-use crate::app::ConnectionInfo;
-use crate::ingress::ClientBody;
 use crate::upstream::SystemResolver;
 
 const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -88,8 +85,8 @@ fn start_whole(config: Config) -> Gateway {
     })
 }
 
-fn say(text: &str) -> Response<Full<Bytes>> {
-    Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())))
+fn say(text: &str) -> Reply {
+    Reply::new(Bytes::copy_from_slice(text.as_bytes()))
 }
 
 async fn connect(gateway: &Gateway) -> TcpStream {
@@ -199,7 +196,7 @@ async fn charges_a_connection_and_gives_the_memory_back() {
     let mut stream = connect(&gateway).await;
     stream.write_all(GET).await.expect("the request can be sent");
     answer(&mut stream, "listener=0").await;
-    assert_eq!(gateway.app().budget.used(), 20 << 10);
+    assert_eq!(gateway.app().budget.used(), 12 << 10);
     drop(stream);
     eventually(|| gateway.app().budget.used() == 0).await;
 }
@@ -356,7 +353,7 @@ async fn does_not_start_at_an_address_that_is_taken() {
 
 /// A handler whose requests are uploads: each holds its place until `release`, or until uploads are aborted.
 fn holding(release: Arc<Notify>) -> impl FnOnce(Arc<App>) -> Handler {
-    fn answer(app: Arc<App>, release: Arc<Notify>) -> BoxFuture<'static, Response<Full<Bytes>>> {
+    fn answer(app: Arc<App>, release: Arc<Notify>) -> BoxFuture<'static, Reply> {
         Box::pin(async move {
             if app.draining.is_cancelled() {
                 return say("draining");

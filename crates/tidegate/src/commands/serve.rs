@@ -9,6 +9,7 @@ use anyhow::{Context as _, bail};
 use gateway::load::{Loaded, load};
 use gateway::server::{Dependencies, Gateway};
 use gateway::upstream::SystemResolver;
+use tokio::runtime::{Builder, Runtime};
 
 use super::colours;
 use super::open_files;
@@ -28,15 +29,19 @@ pub(crate) fn run(flags: &Serve) -> anyhow::Result<ExitCode> {
         Err(report) => bail!("the configuration cannot be used\n\n{}", report.render(colours(&io::stderr()))),
     };
     logging::start(&loaded.config.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        // The end of a load is when threads fall idle.
-        .on_thread_park(allocator::collect)
-        .build()
-        .context("no runtime")?;
+    let runtime = runtime().context("no runtime")?;
     let code = runtime.block_on(serve(loaded));
     runtime.shutdown_timeout(LEFTOVERS);
     code
+}
+
+/// A thread for each core that the process may use. On one core, as a sidecar often has, a queue for several threads serves nobody:
+/// without it whoever waits has its turn sooner, which under overload is what a refusal waits for.
+fn runtime() -> io::Result<Runtime> {
+    let is_one = std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+    let mut builder = if is_one { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    // The end of a load is when threads fall idle.
+    builder.enable_all().on_thread_park(allocator::collect).build()
 }
 
 async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {

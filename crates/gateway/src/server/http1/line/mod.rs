@@ -1,9 +1,11 @@
-//! One HTTP/1 connection's bytes, read in two places: heads for the gate, bodies for their uploads.
+//! One HTTP/1 connection's bytes, read in two places: heads for the conversation, bodies for their uploads.
+
+mod left;
 
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -13,20 +15,15 @@ use tokio::time::{Instant, Sleep, sleep};
 use wire::http1::RequestFraming;
 use wire::http1::gate::{BodyFollower, HeadLimits, HeadReader, HeadRefusal};
 
-use super::super::buffers::ConnectionBuffers;
-use super::super::read_buffers::{GOOD_READ, MOST_READ, Pace, ReadBuffers};
-use super::super::skip::Skip;
 use super::request;
-use crate::ingress::drain::MAX_TIME;
 use crate::ingress::refused::RefusedHead;
 use crate::ingress::{BodyTrouble, awaits_100};
+use crate::server::buffers::ConnectionBuffers;
+use crate::server::read_buffers::{GOOD_READ, MOST_READ, Pace, ReadBuffers};
+use crate::server::skip::Skip;
 
 /// RFC 9110 section 15.2.1.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-
-/// The longest rest of a refused body that is read over so that its connection can be kept: as much as one read brings. To read over
-/// more costs more than the new connection that it saves.
-const MOST_LEFT: u64 = 64 * 1024;
 
 /// What the read of a head brings at most behind a refusal: a head, and little of a body that is copied in vain. In a flood of
 /// refused uploads, copying their bodies was a sixth of all work.
@@ -34,11 +31,11 @@ const WARY_READ: usize = 4 * 1024;
 
 /// How long a connection may wait.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct HeadTimes {
+pub(super) struct HeadTimes {
     /// For the first byte of a connection, and from a head's first byte to its end.
-    pub(in super::super) head: Duration,
+    pub(super) head: Duration,
     /// For the first byte of a further request.
-    pub(in super::super) keep_alive: Duration,
+    pub(super) keep_alive: Duration,
 }
 
 /// A connection's IO, and how far its bytes are understood.
@@ -115,7 +112,7 @@ enum Timed {
     End,
 }
 
-/// A line that the gate and the intake of a body share. Both run for one connection and hardly ever at once.
+/// A line that the conversation and the intake of a body share. Both run for one connection and hardly ever at once.
 pub(super) type Shared<I> = Arc<Mutex<Line<I>>>;
 
 pub(super) fn lock<I>(shared: &Shared<I>) -> MutexGuard<'_, Line<I>> {
@@ -164,6 +161,16 @@ impl<I> Line<I> {
             Stage::Left { .. } => true,
             Stage::Head { .. } => false,
         }
+    }
+
+    /// Whether the request that was last taken was read to its end, or will be read over: what comes next is a head.
+    pub(super) fn is_behind_request(&self) -> bool {
+        matches!(self.stage, Stage::Head { .. } | Stage::Left { .. })
+    }
+
+    /// Whether a part of the next head came.
+    pub(super) fn has_begun(&self) -> bool {
+        matches!(&self.stage, Stage::Head { reader, .. } if reader.is_begun())
     }
 
     fn await_head(&mut self) {
@@ -291,68 +298,6 @@ impl<I: Skip + Unpin> Line<I> {
             }
         }
     }
-
-    /// Nobody reads the rest of the body. Whether the next head may follow it: where the rest is short, announced, and on its way.
-    /// A client that waits for `100 Continue` may send it or not (RFC 9110 section 10.1.1), so what it sends next is anybody's guess.
-    pub(super) fn leave_body(&mut self) -> bool {
-        let Stage::Body { follower, continues: Continue::Told } = &self.stage else { return false };
-        let Some(bytes) = follower.announced_left().filter(|left| *left <= MOST_LEFT) else { return false };
-        let Ok(bytes) = usize::try_from(bytes) else { return false };
-        self.stage = Stage::Left { bytes, timed: false };
-        self.is_wary = true;
-        // What has come goes before the answer: many a client that hears a refusal while it sends gives its connection up. The
-        // task is not woken for what is still to come, as nobody waits for it before the answer is written.
-        let _goes_on_later = self.poll_read_over(&mut Context::from_waker(Waker::noop()));
-        true
-    }
-
-    /// Reads over a body that was left, for as long as a drain may take. What follows it is a head again; the connection of a client
-    /// that is too slow ends: it has had its answer all the while.
-    fn poll_read_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while let Stage::Left { bytes: left @ 1.., .. } = self.stage {
-            let over = match self.rest.len().min(left) {
-                0 => match self.poll_skip(cx, left) {
-                    Poll::Ready(skipped) => skipped?,
-                    Poll::Pending => {
-                        ready!(self.poll_left_too_long(cx));
-                        0
-                    }
-                },
-                read => self.take_rest(read).len(),
-            };
-            match &mut self.stage {
-                Stage::Left { bytes, .. } if over > 0 => *bytes = left.saturating_sub(over),
-                _ => self.stage = Stage::Ended { in_the_middle: false },
-            }
-        }
-        if let Stage::Left { .. } = self.stage {
-            self.await_head();
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Passes over what has come, at most `most` bytes of it; 0 at the end.
-    fn poll_skip(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<usize>> {
-        let wanted = most.min(GOOD_READ);
-        let mut scratch = self.lender.lend(wanted);
-        Pin::new(&mut self.io).poll_skip(cx, scratch.room(wanted))
-    }
-
-    /// Counts from when the body was first waited for.
-    fn poll_left_too_long(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Stage::Left { timed, .. } = &mut self.stage
-            && !std::mem::replace(timed, true)
-        {
-            self.alarm.as_mut().reset(Instant::now() + MAX_TIME);
-        }
-        self.alarm.as_mut().poll(cx)
-    }
-
-    /// Reads on after the last answer, for a client that would lose it; nothing at the end.
-    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        self.rest = Bytes::new();
-        self.poll_skip(cx, GOOD_READ)
-    }
 }
 
 impl<I: Skip + AsyncWrite + Unpin> Line<I> {
@@ -398,6 +343,14 @@ impl<I: Skip + AsyncWrite + Unpin> Line<I> {
             if !data.is_empty() {
                 return Poll::Ready(Some(Ok(data)));
             }
+        }
+    }
+
+    /// Ends the `100 Continue` of which the client may have heard the beginning: an answer must not stand in its middle.
+    pub(super) fn poll_end_continue(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &self.stage {
+            Stage::Body { continues: Continue::Awaited { written: 1.. }, .. } => self.poll_continue(cx),
+            _ => Poll::Ready(()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! From the bytes of a head that passed to the request that they are.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Uri, Version};
 
@@ -48,30 +48,3 @@ fn build(head: &Bytes, method: &str, target: &str, version: u8, fields: &[httpar
     parts.headers = headers;
     Some(parts)
 }
-
-/// What hyper reads in the place of a head: all that it must know to answer in the right form, and to end the connection or not.
-/// It never sees a byte of the client's.
-pub(super) fn substitute(parts: &Parts) -> &'static [u8] {
-    let says = |option: &str| {
-        let options = parts.headers.get_all(CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
-        options.flat_map(|value| value.split(',')).any(|said| said.trim().eq_ignore_ascii_case(option))
-    };
-    let is_head = parts.method == Method::HEAD;
-    match (parts.version, is_head) {
-        (Version::HTTP_10, false) if says("keep-alive") => {
-            b"GET / HTTP/1.0\r\nHost: gate.invalid\r\nConnection: keep-alive\r\n\r\n"
-        }
-        (Version::HTTP_10, true) if says("keep-alive") => {
-            b"HEAD / HTTP/1.0\r\nHost: gate.invalid\r\nConnection: keep-alive\r\n\r\n"
-        }
-        (Version::HTTP_10, false) => b"GET / HTTP/1.0\r\nHost: gate.invalid\r\n\r\n",
-        (Version::HTTP_10, true) => b"HEAD / HTTP/1.0\r\nHost: gate.invalid\r\n\r\n",
-        (_, false) if says("close") => LAST,
-        (_, true) if says("close") => b"HEAD / HTTP/1.1\r\nHost: gate.invalid\r\nConnection: close\r\n\r\n",
-        (_, false) => b"GET / HTTP/1.1\r\nHost: gate.invalid\r\n\r\n",
-        (_, true) => b"HEAD / HTTP/1.1\r\nHost: gate.invalid\r\n\r\n",
-    }
-}
-
-/// In the place of a head that was refused, and of one with which its client ends the connection.
-pub(super) const LAST: &[u8] = b"GET / HTTP/1.1\r\nHost: gate.invalid\r\nConnection: close\r\n\r\n";

@@ -1,13 +1,13 @@
-//! A body on its way from the connection to its upload, without hyper in between.
+//! A body on its way from the connection to its upload.
 
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
 
-use super::super::skip::Skip;
 use super::line::{Shared, lock};
 use crate::ingress::{BodyTrouble, Http1Body};
+use crate::server::skip::Skip;
 
 /// Reads the body of the request that is under way. Once it is dropped before the end, the connection takes no further request,
 /// unless the rest was left to it.
