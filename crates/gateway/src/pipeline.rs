@@ -59,28 +59,36 @@ pub(crate) async fn handle(app: Arc<App>, connection: Arc<ConnectionInfo>, reque
 }
 
 /// Carries one upload through every stage; gives its answer, which a client that went away does not hear.
-async fn run(app: Arc<App>, mut arrival: Box<Arrival>, mut body: BodyReader, client_gone: CancellationToken) -> Reply {
-    let ledger = arrival.ledger.clone();
-    let ticket = arrival.ticket.take();
-    let around = Surroundings::new(&app, &arrival, client_gone);
-    let span = tracing::info_span!("upload", id = %ledger.upload_id, route = &*around.route.name);
-    let stages = AssertUnwindSafe(stages(arrival, &mut body, &around)).catch_unwind().instrument(span);
-    let mut end = stages.await.unwrap_or_else(|_| Err(Failure::internal("a bug ended this upload")));
-    if let Err(failure) = &mut end
-        && failure.problem == Problem::ClientGone
-    {
-        let why = Failure::before_transfer(&around.route, body.why_gone());
-        *failure = Failure { committed: failure.committed, step: failure.step.take().or(why.step.clone()), ..why };
+#[expect(clippy::manual_async_fn, reason = "an async fn keeps its arguments twice, in the memory of each open upload")]
+fn run(
+    app: Arc<App>,
+    mut arrival: Box<Arrival>,
+    mut body: BodyReader,
+    client_gone: CancellationToken,
+) -> impl Future<Output = Reply> + Send {
+    async move {
+        let ledger = arrival.ledger.clone();
+        let ticket = arrival.ticket.take();
+        let around = Surroundings::new(&app, &arrival, client_gone);
+        let span = tracing::info_span!("upload", id = %ledger.upload_id, route = &*around.route.name);
+        let stages = AssertUnwindSafe(stages(arrival, &mut body, &around)).catch_unwind().instrument(span);
+        let mut end = stages.await.unwrap_or_else(|_| Err(Failure::internal("a bug ended this upload")));
+        if let Err(failure) = &mut end
+            && failure.problem == Problem::ClientGone
+        {
+            let why = Failure::before_transfer(&around.route, body.why_gone());
+            *failure = Failure { committed: failure.committed, step: failure.step.take().or(why.step.clone()), ..why };
+        }
+        // An upload that stored nothing for certain gives its use of a ticket back.
+        if let Some(ticket) = ticket.filter(|_| may_be_stored(&end)) {
+            ticket.spend();
+        }
+        let answer = settle(&app, &ledger, end, around.live.progress().received(), !body.is_ended());
+        if let (Some(rest), Some(drain)) = (body.into_rest(), app.drains.begin()) {
+            app.tasks.spawn(drain.read_and_discard(rest));
+        }
+        answer
     }
-    // An upload that stored nothing for certain gives its use of a ticket back.
-    if let Some(ticket) = ticket.filter(|_| may_be_stored(&end)) {
-        ticket.spend();
-    }
-    let answer = settle(&app, &ledger, end, around.live.progress().received(), !body.is_ended());
-    if let (Some(rest), Some(drain)) = (body.into_rest(), app.drains.begin()) {
-        app.tasks.spawn(drain.read_and_discard(rest));
-    }
-    answer
 }
 
 /// The end of a request whose head did not pass the gate: it was never an upload.
@@ -120,9 +128,10 @@ fn may_be_stored(end: &Result<Stored, Failure>) -> bool {
 
 async fn stages(arrival: Box<Arrival>, body: &mut BodyReader, around: &Surroundings) -> Result<Stored, Failure> {
     // Held to the end: the upload's memory, and its entry in the table.
-    let (request, _place) = ingress::read(arrival, body).await?;
-    let UploadRequest { offer, mut file } = request;
-    let plan = admit_and_plan(offer, &mut file, &around.route).await?;
+    let (plan, mut file, _place) = {
+        let (UploadRequest { offer, mut file }, place) = ingress::read(arrival, body).await?;
+        (admit_and_plan(offer, &mut file, &around.route).await?, file, place)
+    };
 
     let verify = Verification::of(&plan);
     let facts = FileFacts::of(&plan);

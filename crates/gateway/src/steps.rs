@@ -20,8 +20,8 @@ use crate::uploads::Stage;
 pub(crate) struct Prepared {
     /// The upload.
     pub(crate) begun: Begun,
-    /// What to stream where.
-    pub(crate) request: TransferRequest,
+    /// What to stream where. Boxed, as it stays with the upload for as long as that takes.
+    pub(crate) request: Box<TransferRequest>,
 }
 
 /// An upload that failed, and what was begun for it.
@@ -39,7 +39,7 @@ pub(crate) struct Broken {
 /// Whatever a step can meet.
 pub(crate) async fn prepare(mut begun: Begun, around: &Surroundings) -> Result<Prepared, Box<Broken>> {
     match carry_out(&mut begun, around, Interrupts::ByClientOrDrain).await {
-        Ok(Pause::Transfer(request)) => Ok(Prepared { begun, request: *request }),
+        Ok(Pause::Transfer(request)) => Ok(Prepared { begun, request }),
         Ok(Pause::Finished(_)) => Err(broken(Failure::internal("the rule ended before its transfer"), begun)),
         Err(failure) => Err(broken(*failure, begun)),
     }

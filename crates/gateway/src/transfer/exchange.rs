@@ -106,7 +106,7 @@ impl<'a, 'f, S: AsyncRead + AsyncWrite + Unpin + Send> Exchange<'a, 'f, S> {
     ///
     /// # Errors
     /// Why there is no complete exchange, and where it stood. The connection is of no use then.
-    pub(super) async fn run(mut self) -> Result<Exchanged, (TransferTrouble, TransferStage)> {
+    pub(super) async fn run(&mut self) -> Result<Exchanged, (TransferTrouble, TransferStage)> {
         if let Err(cut) = poll_fn(|cx| self.poll_send(cx)).await {
             self.stall.end();
             return Err(self.cut_off(cut).boxed().await);
@@ -224,7 +224,7 @@ impl<'a, 'f, S: AsyncRead + AsyncWrite + Unpin + Send> Exchange<'a, 'f, S> {
     }
 
     /// The request was cut off: finds out what the upstream has to say about it.
-    async fn cut_off(mut self, cut: Cut) -> (TransferTrouble, TransferStage) {
+    async fn cut_off(&mut self, cut: Cut) -> (TransferTrouble, TransferStage) {
         let trouble = match cut {
             Cut::Source(trouble) => trouble,
             Cut::Idle => TransferTrouble::Upstream(NoAnswer::Timeout),

@@ -205,8 +205,8 @@ impl Way<'_> {
             answer_limit: self.upstreams.answer_limit(step),
         };
         let answer = AnswerReader::new(&step.method, Arc::clone(self.memory));
-        let exchange = Exchange::new(&mut stream, feed, outbox, answer, self.progress, terms);
-        let exchanged = exchange.run().await.map_err(|(trouble, stage)| Halt::Failed(trouble, stage))?;
+        let exchanged = Exchange::new(&mut stream, feed, outbox, answer, self.progress, terms).run().await;
+        let exchanged = exchanged.map_err(|(trouble, stage)| Halt::Failed(trouble, stage))?;
         if exchanged.is_usable {
             self.upstreams.give_back(&step.target, &step.url.origin, stream);
         }
