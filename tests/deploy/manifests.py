@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import ssl
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from processes import Failure, gateway
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHART = ROOT / "deploy/helm/tidegate"
+DASHBOARD = ROOT / "deploy/grafana/tidegate.json"
 # The oldest version that has all that is used, and the newest whose schemas there are.
 VERSIONS = ["1.30", kubernetes_validate.latest_version()]
 # What the operator of Prometheus defines, so Kubernetes has no schema for it.
@@ -59,9 +61,9 @@ def documents(folder):
     return found
 
 
-def rendered(values):
-    """The documents that the chart gives with these values."""
-    with helm_python.Chart.load(CHART) as chart:
+def rendered(folder, values):
+    """The documents that the chart in a folder gives with these values."""
+    with helm_python.Chart.load(folder) as chart:
         files = chart.render(values, name="up", namespace="uploads")
     found = []
     for path, text in files.items():
@@ -170,7 +172,7 @@ class Set:
             require("replicas" not in self.workload["spec"], "two say how many replicas there are")
 
     def operator(self):
-        """Monitors find what they scrape."""
+        """Monitors find what they scrape, and rules and dashboard are those of this repository."""
         for monitor in self.kind("ServiceMonitor"):
             wanted = monitor["spec"]["selector"]["matchLabels"].items()
             found = [one for one in self.kind("Service") if wanted <= one["metadata"]["labels"].items()]
@@ -187,6 +189,11 @@ class Set:
                 subprocess.run(["promtool", "check", "rules", file.name], check=True, stdout=subprocess.DEVNULL)
                 groups = [group["name"] for group in rule["spec"]["groups"]]
                 require("tidegate.alerts.objective" in groups and "tidegate.failures" in groups, "rules or alerts are missing")
+
+        for config_map in self.kind("ConfigMap"):
+            if "grafana_dashboard" in config_map["metadata"]["labels"]:
+                text = config_map["data"]["tidegate.json"]
+                require(text.strip() == DASHBOARD.read_text().strip(), "the dashboard is another one")
 
     def serve(self, tidegate):
         """Lays down what the container would see, and serves it."""
@@ -241,12 +248,12 @@ def make_secrets(tidegate, folder):
     return made["key"]
 
 
-def check_chart():
+def check_chart(folder):
     """The chart's own mistakes, and those of whoever writes values."""
-    report = helm_python.lint(CHART, values("everything"), strict=True)
+    report = helm_python.lint(folder, values("everything"), strict=True)
     told = [message["error"] for message in report["messages"] if message["severity"] > 1]
     require(not told and not report["errors"], f"chart: {told} {report['errors']}")
-    with helm_python.Chart.load(CHART) as chart:
+    with helm_python.Chart.load(folder) as chart:
         declared = yaml.safe_load((CHART / "values.yaml").read_text())
         require(declared.keys() | {"global"} == chart.schema["properties"].keys(), "values and their schema differ")
         mistakes = {
@@ -262,20 +269,17 @@ def check_chart():
             except helm_python.HelmError:
                 continue
             raise Failure(f"chart: {what} was not refused")
-    # A chart takes along files beside it only by links.
-    for link in (CHART / "files").iterdir():
-        require(link.is_symlink() and link.exists(), f"{link} leads nowhere")
 
 
 def values(name):
     return yaml.safe_load((CHART / "ci" / f"{name}-values.yaml").read_text())
 
 
-def check_rollout():
+def check_rollout(folder):
     """A changed configuration restarts the pods."""
     sums = set()
     for idle in ["20s", "30s"]:
-        found = rendered({**values("minimal"), "config": {"timeouts": {"idle": idle}}})
+        found = rendered(folder, {**values("minimal"), "config": {"timeouts": {"idle": idle}}})
         deployment = next(document for _, document in found if document["kind"] == "Deployment")
         sums.add(deployment["spec"]["template"]["metadata"]["annotations"]["checksum/config"])
     require(len(sums) == 2, "a changed configuration changes no pod")
@@ -284,9 +288,12 @@ def check_rollout():
 def main(tidegate):
     kubernetes = ROOT / "deploy/kubernetes"
     sets = [Set(folder.name, documents(folder)) for folder in sorted(kubernetes.iterdir())]
-    check_chart()
-    check_rollout()
-    sets += [Set(f"chart, {name} values", rendered(values(name))) for name in ["minimal", "everything"]]
+    with tempfile.TemporaryDirectory() as folder:
+        # As in a package: dashboard and rules are files, and no longer links out of the chart.
+        chart = shutil.copytree(CHART, pathlib.Path(folder) / "tidegate")
+        check_chart(chart)
+        check_rollout(chart)
+        sets += [Set(f"chart, {name} values", rendered(chart, values(name))) for name in ["minimal", "everything"]]
     for one in sets:
         one.check()
         one.serve(tidegate)
