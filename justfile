@@ -30,6 +30,10 @@ bench-peers-setup:
 bench-peers *flags:
     cargo bench --locked --package tidegate-benches --bench peers -- {{ if flags == "" { "--full" } else { flags } }}
 
+# Dashboard, rules, manifests, chart, unit and Dockerfile, read by the tools that will read them: `just deploy target/debug/tidegate`
+deploy tidegate="":
+    tests/deploy/run {{ tidegate }}
+
 # Licences, bans and sources of the dependencies
 deny:
     cargo deny --locked check bans licenses sources

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod deploy;
 mod explain;
 mod keys;
 mod logs;

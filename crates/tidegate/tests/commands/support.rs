@@ -172,6 +172,12 @@ impl Site {
         Self::start(&format!("routes: routes/*.yaml\nlisteners: {listeners}"), prepare)
     }
 
+    /// The shipped routes and one more.
+    pub(crate) fn with_route(route: &str) -> Self {
+        let main = "routes: [routes/*.yaml, FOLDER/more.yaml]\nlisteners: [{ address: \"127.0.0.1:0\" }]";
+        Self::start(main, |folder| std::fs::write(folder.join("more.yaml"), route).expect("it can be written"))
+    }
+
     fn start(main: &str, prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         prepare(folder.path());
