@@ -38,7 +38,11 @@ fn new(flags: &NewKey) -> anyhow::Result<ExitCode> {
         bail!("{message}; {}", hint.unwrap_or_default());
     }
     if flags.json {
-        let entry = json!({ "id": flags.id, "sha256": hash, "not-after": flags.not_after });
+        let mut entry = json!({ "id": flags.id, "sha256": hash });
+        if let Some(end) = &flags.not_after {
+            // A key without an end has no such field: a file of keys takes no null.
+            entry["not-after"] = json!(end);
+        }
         print(&format!("{}\n", json!({ "key": key, "entry": entry })))?;
     } else {
         print(&format!(

@@ -30,6 +30,17 @@ fn no_two_keys_are_the_same_and_scripts_can_read_them() {
     assert_eq!(one["entry"]["sha256"], hash(one["key"].as_str().expect("text")).as_str());
 }
 
+/// The entry of a key without an end had `not-after: null`, which a file of keys refuses.
+#[test]
+fn the_entry_that_scripts_read_is_one_that_a_file_of_keys_takes() {
+    for end in [&[][..], &["--not-after", "2030-01-31"]] {
+        let ended = Ended::of(tidegate().args(["keys", "new", "--id", "ci", "--json"]).args(end));
+        let made: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        let file = serde_json::json!([made["entry"]]).to_string();
+        assert!(rules::check::key_file("keys.yaml", &file).is_ok(), "{file}");
+    }
+}
+
 #[test]
 fn an_id_or_time_that_a_configuration_would_not_take_is_refused() {
     for arguments in [vec!["--id", "Web Team"], vec!["--id", "web", "--not-after", "soon"]] {
