@@ -275,14 +275,16 @@ def values(name):
     return yaml.safe_load((CHART / "ci" / f"{name}-values.yaml").read_text())
 
 
-def check_rollout(folder):
-    """A changed configuration restarts the pods."""
-    sums = set()
+def check_reload(folder):
+    """A changed configuration changes the ConfigMap, which the gateway notices, and no pod."""
+    configs, pods = set(), set()
     for idle in ["20s", "30s"]:
         found = rendered(folder, {**values("minimal"), "config": {"timeouts": {"idle": idle}}})
-        deployment = next(document for _, document in found if document["kind"] == "Deployment")
-        sums.add(deployment["spec"]["template"]["metadata"]["annotations"]["checksum/config"])
-    require(len(sums) == 2, "a changed configuration changes no pod")
+        of_kind = {document["kind"]: document for _, document in found}
+        configs.add(json.dumps(of_kind["ConfigMap"], sort_keys=True))
+        pods.add(json.dumps(of_kind["Deployment"], sort_keys=True))
+    require(len(configs) == 2, "a changed configuration changes nothing")
+    require(len(pods) == 1, "a changed configuration restarts the pods")
 
 
 def main(tidegate):
@@ -292,7 +294,7 @@ def main(tidegate):
         # As in a package: dashboard and rules are files, and no longer links out of the chart.
         chart = shutil.copytree(CHART, pathlib.Path(folder) / "tidegate")
         check_chart(chart)
-        check_rollout(chart)
+        check_reload(chart)
         sets += [Set(f"chart, {name} values", rendered(chart, values(name))) for name in ["minimal", "everything"]]
     for one in sets:
         one.check()

@@ -1,8 +1,8 @@
-//! What every part of a running gateway shares.
+//! What every part of a running gateway shares, under one configuration after the other.
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rules::config::Config;
 use tokio_util::sync::CancellationToken;
@@ -16,10 +16,13 @@ use crate::metrics::Metrics;
 use crate::uploads::UploadTable;
 use crate::upstream::Upstreams;
 
-/// What every part of a running gateway shares.
+/// What every part of a running gateway shares. A reload makes another one, with what belongs to the process taken over; an upload
+/// keeps the one with which it began.
 pub struct App {
     /// The checked configuration.
     pub config: Arc<Config>,
+    /// Which configuration it is, from 1.
+    pub generation: i64,
     /// Who may send what.
     pub access: Arc<Gatekeeper>,
     /// Connections to the upstreams.
@@ -40,6 +43,26 @@ pub struct App {
     pub draining: CancellationToken,
     /// Set when the grace time is over: uploads in flight end now.
     pub aborting: CancellationToken,
+}
+
+/// The configuration under which the next request is served.
+#[derive(Debug)]
+pub struct Current(RwLock<Arc<App>>);
+
+impl Current {
+    pub(crate) fn new(app: Arc<App>) -> Self {
+        Self(RwLock::new(app))
+    }
+
+    /// What requests that come now are served under.
+    #[must_use]
+    pub fn app(&self) -> Arc<App> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn replace(&self, next: Arc<App>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = next;
+    }
 }
 
 /// What is known of a client's connection.

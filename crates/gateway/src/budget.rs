@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Bytes that all body buffers of the process may take together (`limits.memory`).
 #[derive(Debug)]
 pub struct Budget {
-    limit: usize,
+    limit: AtomicUsize,
     used: AtomicUsize,
 }
 
@@ -24,20 +24,24 @@ impl Budget {
     /// A budget of `limit` bytes.
     #[must_use]
     pub fn new(limit: u64) -> Arc<Self> {
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Arc::new(Self { limit, used: AtomicUsize::new(0) })
+        Arc::new(Self { limit: AtomicUsize::new(in_memory(limit)), used: AtomicUsize::new(0) })
+    }
+
+    /// Changes the limit. Where more is in use than it allows, nothing is handed out until enough came back.
+    pub fn resize(&self, limit: u64) {
+        self.limit.store(in_memory(limit), Ordering::Relaxed);
     }
 
     /// Takes `bytes`, or nothing when fewer are left.
     #[must_use]
     pub fn try_take(self: &Arc<Self>, bytes: usize) -> Option<Permit> {
-        self.reserve(bytes, self.limit).then(|| Permit { budget: Arc::clone(self), held: bytes })
+        self.reserve(bytes, self.limit()).then(|| Permit { budget: Arc::clone(self), held: bytes })
     }
 
     /// Takes `bytes` if afterwards no more than `ceiling` bytes are in use: for what must leave room to others.
     #[must_use]
     pub fn try_take_below(self: &Arc<Self>, bytes: usize, ceiling: usize) -> Option<Permit> {
-        self.reserve(bytes, ceiling.min(self.limit)).then(|| Permit { budget: Arc::clone(self), held: bytes })
+        self.reserve(bytes, ceiling.min(self.limit())).then(|| Permit { budget: Arc::clone(self), held: bytes })
     }
 
     /// Bytes in use.
@@ -49,7 +53,7 @@ impl Budget {
     /// Bytes in all.
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.limit
+        self.limit.load(Ordering::Relaxed)
     }
 
     // Relaxed order is enough: the counter guards an amount and no other memory.
@@ -63,6 +67,10 @@ impl Budget {
     }
 }
 
+fn in_memory(limit: u64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
 impl Permit {
     /// Bytes held.
     #[must_use]
@@ -73,7 +81,7 @@ impl Permit {
     /// Takes `bytes` more; false, and nothing taken, when fewer are left.
     #[must_use]
     pub fn grow(&mut self, bytes: usize) -> bool {
-        let grown = self.budget.reserve(bytes, self.budget.limit);
+        let grown = self.budget.reserve(bytes, self.budget.limit());
         if grown {
             self.held = self.held.saturating_add(bytes);
         }
@@ -83,7 +91,7 @@ impl Permit {
     /// Takes `bytes` more if afterwards no more than `ceiling` bytes of the budget are in use.
     #[must_use]
     pub fn grow_below(&mut self, bytes: usize, ceiling: usize) -> bool {
-        let grown = self.budget.reserve(bytes, ceiling.min(self.budget.limit));
+        let grown = self.budget.reserve(bytes, ceiling.min(self.budget.limit()));
         if grown {
             self.held = self.held.saturating_add(bytes);
         }
@@ -107,6 +115,19 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_budget_that_became_smaller_hands_out_nothing_until_enough_came_back() {
+        let budget = Budget::new(100);
+        let (first, second) = (budget.try_take(60).expect("it is free"), budget.try_take(30).expect("it is free"));
+        budget.resize(50);
+        assert!(budget.try_take(1).is_none());
+        drop(first);
+        assert!(budget.try_take(21).is_none() && budget.try_take(20).is_some());
+        budget.resize(100);
+        drop(second);
+        assert!(budget.try_take(100).is_some());
+    }
 
     #[test]
     fn never_hands_out_more_than_its_limit() {

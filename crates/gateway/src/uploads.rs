@@ -1,6 +1,7 @@
 //! The table of uploads in flight: what `/uploads` shows, what drain waits for, and the limit on uploads at once.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::transfer::{Progress, Side};
 /// All uploads in flight.
 #[derive(Debug)]
 pub struct UploadTable {
-    limit: usize,
+    limit: AtomicUsize,
     entries: Mutex<HashMap<Uuid, Entry>>,
     left: Notify,
 }
@@ -112,14 +113,19 @@ impl UploadTable {
     /// A table for at most `limit` uploads (`limits.uploads`).
     #[must_use]
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, entries: Mutex::default(), left: Notify::new() })
+        Arc::new(Self { limit: AtomicUsize::new(limit), entries: Mutex::default(), left: Notify::new() })
+    }
+
+    /// Changes the limit. Uploads in flight beyond it go on.
+    pub fn resize(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Enters an upload, or nothing when the table is full: the answer is then `overloaded`.
     #[must_use]
     pub fn enter(self: &Arc<Self>, id: Uuid, route: &RouteMetrics) -> Option<Upload> {
         let mut entries = self.lock();
-        if entries.len() >= self.limit {
+        if entries.len() >= self.limit.load(Ordering::Relaxed) {
             return None;
         }
         let live = Arc::new(Live::new(route.clone()));

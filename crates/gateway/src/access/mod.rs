@@ -21,7 +21,9 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use rules::access::{Grant, Minter, Pass, Ticket, end_of};
-use rules::config::{Access, AccessRule, CertificateName, Config, JwksSource, Jwt, Provider, ProviderKind, Tickets};
+use rules::config::{
+    Access, AccessRule, CertificateName, Config, JwksSource, Jwt, Provider, ProviderKind, Target, Tickets,
+};
 use rules::failure::Failure;
 use rules::routing::Match;
 use rules::run::{HeaderText, StepRequest};
@@ -77,6 +79,8 @@ pub(crate) struct Means<'m> {
     pub(crate) budget: &'m Arc<Budget>,
     pub(crate) metrics: &'m Arc<Metrics>,
     pub(crate) tasks: &'m TaskTracker,
+    /// The gatekeeper whose place is taken: how often tickets were used, and keys that were fetched, are taken over.
+    pub(crate) before: Option<&'m Gatekeeper>,
 }
 
 /// A file that a provider needs cannot be used.
@@ -103,6 +107,18 @@ impl Entry {
         let subject = client.subject.as_deref().unwrap_or("-");
         client.provider.as_deref().map(|provider| format!("{provider}/{subject}").into())
     }
+}
+
+fn have_same_keys(one: &Jwt, other: &Jwt) -> bool {
+    let is_same_source = match (&one.keys, &other.keys) {
+        (JwksSource::File(one), JwksSource::File(other)) => one == other,
+        (JwksSource::Url { url: one, target: from }, JwksSource::Url { url: other, target: of }) => {
+            let way = |target: &Target| (target.ca_file.clone(), target.allow_private.clone(), target.connect_timeout);
+            one == other && way(from) == way(of)
+        }
+        _ => false,
+    };
+    is_same_source && one.max_age == other.max_age && one.keep == other.keep
 }
 
 /// Lets a request in, or says why not.
@@ -157,8 +173,11 @@ impl Gatekeeper {
             let keeper = match &provider.kind {
                 ProviderKind::ApiKeys(keys) => Keeper::Keys(KeyRing::open(keys).map_err(why)?),
                 ProviderKind::Jwt(jwt) => {
-                    let sets = KeySets::new(&provider.name, jwt, fetch(&jwt.keys, means), means.tasks.clone());
-                    Keeper::Tokens(Box::new(jwt.clone()), Arc::new(sets))
+                    let sets = means.before.and_then(|before| before.key_sets(&provider.name, jwt));
+                    let sets = sets.unwrap_or_else(|| {
+                        Arc::new(KeySets::new(&provider.name, jwt, fetch(&jwt.keys, means), means.tasks.clone()))
+                    });
+                    Keeper::Tokens(Box::new(jwt.clone()), sets)
                 }
                 ProviderKind::Mtls(name) => Keeper::Certificates(*name),
                 ProviderKind::Tickets(tickets) => {
@@ -168,7 +187,16 @@ impl Gatekeeper {
             keepers.insert(Arc::clone(&provider.name), keeper);
         }
         let minters = minters(config);
-        Ok(Self { keepers, minters, uses: Arc::default(), metrics: Arc::clone(means.metrics) })
+        let uses = means.before.map(|before| Arc::clone(&before.uses)).unwrap_or_default();
+        Ok(Self { keepers, minters, uses, metrics: Arc::clone(means.metrics) })
+    }
+
+    /// The keys of a provider, if they come from where this one has them and are kept as long.
+    fn key_sets(&self, provider: &str, jwt: &Jwt) -> Option<Arc<KeySets>> {
+        match self.keepers.get(provider) {
+            Some(Keeper::Tokens(before, sets)) if have_same_keys(before, jwt) => Some(Arc::clone(sets)),
+            _ => None,
+        }
     }
 
     /// Who a client is, by what it shows: the credential in its head, else its certificate.

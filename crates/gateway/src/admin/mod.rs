@@ -11,7 +11,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -20,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::Current;
 
 /// Connections at once: a few scrapers, probes and people.
 const CONNECTIONS: usize = 64;
@@ -33,18 +32,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the admin side shows.
 #[derive(Debug)]
-pub struct Admin {
-    app: Arc<App>,
-    routes: Bytes,
-}
+pub struct Admin(Arc<Current>);
 
 impl Admin {
     /// The admin side of this gateway.
     #[must_use]
-    pub fn new(app: Arc<App>) -> Self {
-        // The configuration does not change under an `App`, so this is written once.
-        let routes = Bytes::from(routes::summary(&app.config).to_string());
-        Self { app, routes }
+    pub fn new(current: Arc<Current>) -> Self {
+        Self(current)
     }
 }
 
@@ -78,7 +72,7 @@ pub(crate) async fn serve(socket: TcpListener, admin: Admin, end: CancellationTo
 
 async fn connection(stream: TcpStream, admin: Arc<Admin>) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let answer = respond::answer(&admin, request.method(), request.uri().path(), request.headers());
+        let answer = respond::answer(&admin.0.app(), request.method(), request.uri().path(), request.headers());
         async move { Ok::<_, Infallible>(answer) }
     });
     let served = hyper::server::conn::http1::Builder::new()

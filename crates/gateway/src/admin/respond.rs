@@ -6,7 +6,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
 
-use super::{Admin, page};
+use super::{page, routes};
+use crate::app::App;
 use crate::metrics::{OPENMETRICS_TYPE, TEXT_TYPE};
 
 const JSON: &str = "application/json";
@@ -19,30 +20,30 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ances
 type Answer = Response<Full<Bytes>>;
 
 /// Answers one request. HEAD is answered like GET; the server leaves the body out.
-pub(super) fn answer(admin: &Admin, method: &Method, path: &str, headers: &HeaderMap) -> Answer {
-    let page: fn(&Admin, &HeaderMap) -> Answer = match path {
+pub(super) fn answer(app: &App, method: &Method, path: &str, headers: &HeaderMap) -> Answer {
+    let page: fn(&App, &HeaderMap) -> Answer = match path {
         "/" => index,
         "/metrics" => metrics,
         "/healthz" => |_, _| text(StatusCode::OK, "ok\n"),
         "/readyz" => ready,
-        "/routes" => |admin, _| of(StatusCode::OK, JSON, admin.routes.clone()),
+        "/routes" => |app, _| of(StatusCode::OK, JSON, Bytes::from(routes::summary(&app.config).to_string())),
         "/uploads" => uploads,
         _ => return text(StatusCode::NOT_FOUND, "there is nothing here\n"),
     };
     if method == Method::GET || method == Method::HEAD {
-        return page(admin, headers);
+        return page(app, headers);
     }
     with(text(StatusCode::METHOD_NOT_ALLOWED, "this can only be read\n"), ALLOW, "GET, HEAD")
 }
 
-fn index(admin: &Admin, _: &HeaderMap) -> Answer {
-    let html = page::render(&admin.app);
+fn index(app: &App, _: &HeaderMap) -> Answer {
+    let html = page::render(app);
     with(of(StatusCode::OK, HTML, Bytes::from(html)), CONTENT_SECURITY_POLICY, POLICY)
 }
 
-fn metrics(admin: &Admin, headers: &HeaderMap) -> Answer {
-    admin.app.uploads.settle();
-    let metrics = &admin.app.metrics;
+fn metrics(app: &App, headers: &HeaderMap) -> Answer {
+    app.uploads.settle();
+    let metrics = &app.metrics;
     if wants_openmetrics(headers) {
         return of(StatusCode::OK, OPENMETRICS_TYPE, Bytes::from(metrics.openmetrics()));
     }
@@ -56,15 +57,15 @@ fn metrics(admin: &Admin, headers: &HeaderMap) -> Answer {
 }
 
 /// Ready once the listeners are bound, which they are before this answers, until drain begins.
-fn ready(admin: &Admin, _: &HeaderMap) -> Answer {
-    if admin.app.draining.is_cancelled() {
+fn ready(app: &App, _: &HeaderMap) -> Answer {
+    if app.draining.is_cancelled() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
     }
     text(StatusCode::OK, "ready\n")
 }
 
-fn uploads(admin: &Admin, _: &HeaderMap) -> Answer {
-    let body = json!({ "uploads": admin.app.uploads.statuses() });
+fn uploads(app: &App, _: &HeaderMap) -> Answer {
+    let body = json!({ "uploads": app.uploads.statuses() });
     of(StatusCode::OK, JSON, Bytes::from(body.to_string()))
 }
 

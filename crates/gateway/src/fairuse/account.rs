@@ -53,6 +53,11 @@ impl Share {
         Self { scope, allowance, rate }
     }
 
+    /// Whether as much may be taken of both.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.scope == other.scope && self.allowance == other.allowance
+    }
+
     pub(super) fn quotas(&self) -> &[Quota] {
         &self.allowance.quotas
     }

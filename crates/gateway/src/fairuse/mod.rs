@@ -17,7 +17,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rules::config::{Config, Route};
@@ -38,7 +38,9 @@ use table::Table;
 #[derive(Debug)]
 pub struct FairUse {
     routes: HashMap<Arc<str>, RouteShares>,
-    clients: Table,
+    /// For the next route.
+    next_number: u32,
+    clients: Arc<Table>,
     clock: Clock,
 }
 
@@ -57,12 +59,27 @@ struct RouteShares {
 impl FairUse {
     /// The limits of a configuration; nothing is taken yet.
     pub(crate) fn new(config: &Config, metrics: &Metrics, clock: Clock) -> Self {
+        let clients = Arc::new(Table::new(config.clients.remembered, metrics.tracked_clients()));
+        Self { routes: HashMap::new(), next_number: 0, clients, clock }.under(config, metrics)
+    }
+
+    /// The limits of another configuration. What was taken of a limit that is the same still counts; a limit that changed begins
+    /// anew. How many clients are remembered stays.
+    pub(crate) fn under(&self, config: &Config, metrics: &Metrics) -> Self {
+        let mut next_number = self.next_number;
         let mut routes = HashMap::new();
-        for (number, route) in (0..).zip(&config.routes) {
-            routes.insert(Arc::clone(&route.name), RouteShares::new(number, route, metrics, &clock));
+        for route in &config.routes {
+            let shares = RouteShares::new(next_number, route, metrics, &self.clock);
+            next_number = next_number.saturating_add(1);
+            routes.insert(Arc::clone(&route.name), shares.taking_over(self.routes.get(&route.name)));
         }
-        let clients = Table::new(config.clients.remembered, metrics.tracked_clients());
-        Self { routes, clients, clock }
+        Self { routes, next_number, clients: Arc::clone(&self.clients), clock: self.clock.clone() }
+    }
+
+    /// Forgets what was taken of limits that are not of this configuration, once it is in force.
+    pub(crate) fn forget_others(&self) {
+        let numbers: HashSet<u32> = self.routes.values().map(|shares| shares.number).collect();
+        self.clients.forget_all_but(&numbers);
     }
 
     /// Lets a request of a client in, which announces so many bytes of body, if it does.
@@ -111,6 +128,24 @@ impl RouteShares {
         let all = all.map(|share| (Arc::clone(&share), Arc::new(Account::new(&share))));
         let each = share(Scope::Client, &route.limits.client);
         Self { number, all, each, metrics: metrics.route(&route.name) }
+    }
+
+    /// Goes on with the counts of the shares that are as they were.
+    fn taking_over(self, before: Option<&Self>) -> Self {
+        let Some(before) = before else { return self };
+        let is_same = |one: Option<&Arc<Share>>, other: Option<&Arc<Share>>| match (one, other) {
+            (Some(one), Some(other)) => one.is_same(other),
+            _ => false,
+        };
+        let shares = |all: &Option<(Arc<Share>, Arc<Account>)>| all.as_ref().map(|(share, _)| Arc::clone(share));
+        let keeps_all = is_same(shares(&self.all).as_ref(), shares(&before.all).as_ref());
+        let keeps_each = is_same(self.each.as_ref(), before.each.as_ref());
+        Self {
+            number: if keeps_each { before.number } else { self.number },
+            all: if keeps_all { before.all.clone() } else { self.all },
+            each: if keeps_each { before.each.clone() } else { self.each },
+            metrics: self.metrics,
+        }
     }
 
     fn limits_anything(&self) -> bool {

@@ -5,7 +5,7 @@
 //! has the share of one client together with all others there; so a flood of addresses takes at most `clients` and those few shares,
 //! and those who were known before it keep theirs. Addresses fill at most a part, so that clients who proved who they are find a place.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -68,6 +68,15 @@ impl Table {
         };
         self.size.set(i64::try_from(places.accounts.len()).unwrap_or(i64::MAX));
         account
+    }
+
+    /// Forgets the clients of routes that are gone. Whoever is being served there keeps the account for as long.
+    pub(super) fn forget_all_but(&self, routes: &HashSet<u32>) {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.accounts.retain(|(route, _), _| routes.contains(route));
+        places.shared.retain(|(route, _), _| routes.contains(route));
+        places.addresses = places.accounts.keys().filter(|(_, client)| client.is_address()).count();
+        self.size.set(i64::try_from(places.accounts.len()).unwrap_or(i64::MAX));
     }
 
     fn has_room(&self, places: &Places, client: &ClientKey) -> bool {

@@ -34,44 +34,47 @@ impl Gateway {
     /// every task has ended, at the latest some seconds after `grace`.
     pub async fn drain(&self, grace: Duration) -> DrainReport {
         let deadline = Instant::now() + grace;
-        self.app.draining.cancel();
+        let app = self.app();
+        app.draining.cancel();
         // Said when it is true: whoever reads it may count on the next answers to close their connections.
-        tracing::info!(uploads = self.app.uploads.len(), grace_seconds = grace.as_secs(), "draining");
-        self.listening.connections.close();
-        self.app.tasks.close();
+        tracing::info!(uploads = app.uploads.len(), grace_seconds = grace.as_secs(), "draining");
+        self.connections.close();
+        app.tasks.close();
         tokio::select! {
             biased;
-            () = self.app.aborting.cancelled() => {}
+            () = app.aborting.cancelled() => {}
             () = self.quiet() => {}
             () = tokio::time::sleep_until(deadline) => self.abort(),
         }
-        self.listening.closing.cancel();
+        self.closing.cancel();
         let aftermath = async {
-            self.app.uploads.wait_until_empty().await;
-            self.app.tasks.wait().await;
-            self.listening.connections.wait().await;
+            app.uploads.wait_until_empty().await;
+            app.tasks.wait().await;
+            self.connections.wait().await;
         };
         // What has not ended by now is in the report.
         let _overdue = timeout(AFTERMATH, aftermath).await;
-        let unfinished = self.app.tasks.len();
-        self.listening.killing.cancel();
-        self.listening.connections.wait().await;
+        let unfinished = app.tasks.len();
+        self.killing.cancel();
+        self.connections.wait().await;
         DrainReport { aborted: self.aborted.load(Ordering::Relaxed), unfinished }
     }
 
     /// Aborts uploads in flight; a drain under way goes on with taking back what they began.
     pub fn abort(&self) {
+        let app = self.app();
         // Counted before they hear of it and leave.
-        self.aborted.fetch_max(self.app.uploads.len(), Ordering::Relaxed);
-        self.app.aborting.cancel();
+        self.aborted.fetch_max(app.uploads.len(), Ordering::Relaxed);
+        app.aborting.cancel();
     }
 
     /// Returns when no upload is in flight and the last answers were sent. A request whose head was read just before the drain
     /// began may still become an upload; it is waited for too.
     async fn quiet(&self) {
-        self.app.uploads.wait_until_empty().await;
-        self.listening.closing.cancel();
-        let _unread = timeout(LAST_ANSWERS, self.listening.connections.wait()).await;
-        self.app.uploads.wait_until_empty().await;
+        let app = self.app();
+        app.uploads.wait_until_empty().await;
+        self.closing.cancel();
+        let _unread = timeout(LAST_ANSWERS, self.connections.wait()).await;
+        app.uploads.wait_until_empty().await;
     }
 }

@@ -2,11 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus::IntGauge;
-use rules::config::{Limits, Timeouts};
+use rules::config::{Config, Limits, Timeouts};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,7 +29,8 @@ const PROBE_AFTER: Duration = Duration::from_secs(60);
 /// After an error of `accept`, which is nearly always a shortage of descriptors: trying again at once would only burn time.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// What all listeners of the process share.
+/// What the connections of a listener are served with. All listeners share it, but for what ends them.
+#[derive(Clone)]
 pub(super) struct Listening {
     pub(super) handler: Handler,
     pub(super) limits: Limits,
@@ -40,9 +41,9 @@ pub(super) struct Listening {
     /// What is promised to HTTP/2 connections as windows, in the size of the budget.
     pub(super) promises: Arc<Budget>,
     pub(super) metrics: Arc<Metrics>,
-    /// No new connections; a further request is a connection's last.
+    /// No new connections; a further request is a connection's last. The end of one listener, or of all.
     pub(super) draining: CancellationToken,
-    /// No further requests.
+    /// No further requests. Likewise.
     pub(super) closing: CancellationToken,
     /// Connections are dropped.
     pub(super) killing: CancellationToken,
@@ -52,14 +53,73 @@ pub(super) struct Listening {
     pub(super) doorkeeper: Doorkeeper,
 }
 
-/// One listener, bound.
-pub(super) struct Bound {
-    pub(super) socket: TcpListener,
+/// One listener beside its socket, which belongs to the task that accepts.
+pub(super) struct Entrance {
+    /// As the configuration says it, where port 0 lets the system choose.
+    pub(super) configured: SocketAddr,
     pub(super) address: SocketAddr,
+    pub(super) open: IntGauge,
+    /// No new connections here; a further request is a connection's last.
+    pub(super) draining: CancellationToken,
+    /// No further requests here.
+    pub(super) closing: CancellationToken,
+    /// For the next connection.
+    serving: RwLock<Serving>,
+}
+
+/// How a listener serves under the configuration in force.
+#[derive(Clone)]
+pub(super) struct Serving {
     /// Its place in the configuration.
     pub(super) index: usize,
     pub(super) speaks: Speaks,
-    pub(super) open: IntGauge,
+    pub(super) listening: Arc<Listening>,
+}
+
+impl Listening {
+    /// The same under another configuration.
+    pub(super) fn under(&self, config: &Config) -> Self {
+        let (limits, timeouts) = (config.limits.clone(), config.timeouts.clone());
+        Self { limits, timeouts, per_client: self.per_client.under(config), ..self.clone() }
+    }
+}
+
+impl Entrance {
+    /// A listener at this address, `configured` so. It ends with all others, or alone.
+    pub(super) fn new(
+        address: SocketAddr,
+        configured: SocketAddr,
+        index: usize,
+        speaks: Speaks,
+        shared: &Listening,
+    ) -> Arc<Self> {
+        let (draining, closing) = (shared.draining.child_token(), shared.closing.child_token());
+        // The label is what the configuration says, so that a chosen port makes no new series at every start.
+        let open = shared.metrics.connections(&configured.to_string());
+        let listening = Arc::new(Self::listening(shared, &draining, &closing));
+        let serving = RwLock::new(Serving { index, speaks, listening });
+        Arc::new(Self { configured, address, open, draining, closing, serving })
+    }
+
+    fn listening(shared: &Listening, draining: &CancellationToken, closing: &CancellationToken) -> Listening {
+        Listening { draining: draining.clone(), closing: closing.clone(), ..shared.clone() }
+    }
+
+    /// Serves connections that come from now on so.
+    pub(super) fn serve_so(&self, index: usize, speaks: Speaks, shared: &Listening) {
+        let listening = Arc::new(Self::listening(shared, &self.draining, &self.closing));
+        *self.serving.write().unwrap_or_else(PoisonError::into_inner) = Serving { index, speaks, listening };
+    }
+
+    /// Takes no further connection, and no further request on those that are open; what is under way is answered.
+    pub(super) fn end(&self) {
+        self.draining.cancel();
+        self.closing.cancel();
+    }
+
+    fn serving(&self) -> Serving {
+        self.serving.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Binds an address. Needs the runtime's context.
@@ -76,19 +136,19 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Accepts connections until drain begins, then closes the socket.
-pub(super) async fn accept(bound: Bound, listening: Arc<Listening>) {
+/// Accepts connections until drain begins or the listener ends, then closes the socket.
+pub(super) async fn accept(socket: TcpListener, entrance: Arc<Entrance>) {
     loop {
         let accepted = tokio::select! {
             biased;
-            () = listening.draining.cancelled() => return take_waiting(&bound, &listening),
-            accepted = bound.socket.accept() => accepted,
+            () = entrance.draining.cancelled() => return take_waiting(&socket, &entrance),
+            accepted = socket.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => take(stream, peer, &bound, &listening),
+            Ok((stream, peer)) => take(stream, peer, &entrance),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, listener = %bound.address, "cannot accept connections");
+                tracing::warn!(%error, listener = %entrance.address, "cannot accept connections");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -96,13 +156,13 @@ pub(super) async fn accept(bound: Bound, listening: Arc<Listening>) {
 }
 
 /// Takes the connections that wait in the kernel: their clients think them open, and closing the socket would reset them.
-fn take_waiting(bound: &Bound, listening: &Arc<Listening>) {
-    let socket = SockRef::from(&bound.socket);
+fn take_waiting(socket: &TcpListener, entrance: &Entrance) {
+    let socket = SockRef::from(socket);
     for _ in 0..BACKLOG {
         let Ok((stream, peer)) = socket.accept() else { return };
         let stream = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream.into()));
         if let (Ok(stream), Some(peer)) = (stream, peer.as_socket()) {
-            take(stream, peer, bound, listening);
+            take(stream, peer, entrance);
         }
     }
 }
@@ -114,25 +174,26 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Takes a connection if there is a place and memory for it, else turns it away.
-fn take(stream: TcpStream, peer: SocketAddr, bound: &Bound, listening: &Arc<Listening>) {
+fn take(stream: TcpStream, peer: SocketAddr, entrance: &Entrance) {
     prepare(&stream);
-    let tls = matches!(bound.speaks, Speaks::Tls(_));
+    let Serving { index, speaks, listening } = entrance.serving();
+    let tls = matches!(speaks, Speaks::Tls(_));
     let Some(of_client) = listening.per_client.take(peer.ip()) else {
-        return turn_away(stream, Rejection::ClientConnectionLimit, bound, listening);
+        return turn_away(stream, Rejection::ClientConnectionLimit, speaks, &listening);
     };
     let place = Arc::clone(&listening.free).try_acquire_owned().ok();
-    let Some(place) = place else { return turn_away(stream, Rejection::ConnectionLimit, bound, listening) };
+    let Some(place) = place else { return turn_away(stream, Rejection::ConnectionLimit, speaks, &listening) };
     let buffers = ConnectionBuffers::take(&listening.budget, tls);
-    let Some(buffers) = buffers else { return turn_away(stream, Rejection::MemoryLimit, bound, listening) };
-    let open = OpenConnection::new(bound.open.clone(), place);
+    let Some(buffers) = buffers else { return turn_away(stream, Rejection::MemoryLimit, speaks, &listening) };
+    let open = OpenConnection::new(entrance.open.clone(), place);
     let accepted = Accepted { stream, peer, buffers, places: Places { _open: open, _of_client: of_client } };
-    listening.connections.spawn(serve(accepted, bound.index, bound.speaks.clone(), Arc::clone(listening)));
+    let connections = listening.connections.clone();
+    connections.spawn(serve(accepted, index, speaks, listening));
 }
 
-fn turn_away(stream: TcpStream, why: Rejection, bound: &Bound, listening: &Arc<Listening>) {
+fn turn_away(stream: TcpStream, why: Rejection, speaks: Speaks, listening: &Listening) {
     listening.metrics.rejected(why);
     let doorkeeper = listening.doorkeeper.clone();
-    let speaks = bound.speaks.clone();
     listening.connections.spawn(async move { doorkeeper.turn_away(stream, &speaks).await });
 }
 

@@ -6,12 +6,15 @@
 mod buffers;
 mod connection;
 mod drain;
+mod generation;
 mod http1;
 mod http2;
 pub(crate) mod listener;
+mod listeners;
 mod per_client;
 mod preface;
 mod read_buffers;
+mod reload;
 mod skip;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -20,54 +23,61 @@ mod turn_away;
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use futures::future::BoxFuture;
 use http::Request;
 use rules::config::Config;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use drain::DrainReport;
+pub use reload::Reloaded;
 pub use tls::TlsError;
 
-use crate::access::{AccessError, Gatekeeper, Means};
+use crate::access::AccessError;
 use crate::admin::{self, Admin};
-use crate::app::{App, ConnectionInfo};
+use crate::app::{App, ConnectionInfo, Current};
 use crate::budget::Budget;
-use crate::fairuse::{Clock, FairUse};
 use crate::ingress::ClientBody;
-use crate::ingress::drain::Drains;
-use crate::metrics::Metrics;
 use crate::pipeline;
 use crate::respond::Reply;
 use crate::secrets::Secrets;
-use crate::uploads::UploadTable;
-use crate::upstream::{Resolve, Upstreams, UpstreamsError};
-use connection::Speaks;
+use crate::upstream::{Resolve, UpstreamsError};
 use http1::Http1Means;
-use listener::{Bound, Listening};
+use listener::{Entrance, Listening};
 use per_client::PerClient;
 use read_buffers::ReadBuffers;
 use turn_away::Doorkeeper;
 
-/// Answers requests: `pipeline::handle` with its `App`.
+/// Answers requests: `pipeline::handle` under the configuration in force.
 type Handler = Arc<dyn Fn(Arc<ConnectionInfo>, Request<ClientBody>) -> BoxFuture<'static, Reply> + Send + Sync>;
 
 /// A running gateway.
 pub struct Gateway {
-    app: Arc<App>,
-    listening: Arc<Listening>,
-    addresses: Vec<SocketAddr>,
+    current: Arc<Current>,
+    running: Mutex<Running>,
+    resolver: Arc<dyn Resolve>,
+    /// Every connection of a client; shutdown waits for them.
+    connections: TaskTracker,
+    closing: CancellationToken,
+    killing: CancellationToken,
     admin_address: SocketAddr,
     /// Uploads in flight when they were aborted.
     aborted: AtomicUsize,
     // Ends the admin listener when the gateway is dropped: it outlives drain, so that the last metrics can be read.
     _admin: tokio_util::sync::DropGuard,
+}
+
+/// What a reload changes; one at a time.
+struct Running {
+    /// What all listeners are served with.
+    shared: Listening,
+    /// In the order of the configuration.
+    entrances: Vec<Arc<Entrance>>,
 }
 
 /// What a gateway needs beside its configuration.
@@ -82,7 +92,7 @@ pub struct Dependencies {
     pub revision: &'static str,
 }
 
-/// Why a gateway did not start.
+/// Why a gateway did not start, or not go on under another configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address cannot be listened at.
@@ -121,8 +131,8 @@ impl Gateway {
     /// # Errors
     /// An address, a certificate or an upstream's certificate authorities cannot be used. Nothing is left behind then.
     pub fn start(config: Arc<Config>, needs: Dependencies) -> Result<Self, StartError> {
-        Self::start_with(config, needs, |app| {
-            Arc::new(move |connection, request| Box::pin(pipeline::handle(Arc::clone(&app), connection, request)))
+        Self::start_with(config, needs, |current| {
+            Arc::new(move |connection, request| Box::pin(pipeline::handle(current.app(), connection, request)))
         })
     }
 
@@ -130,28 +140,30 @@ impl Gateway {
     pub(crate) fn start_with(
         config: Arc<Config>,
         needs: Dependencies,
-        handler: impl FnOnce(Arc<App>) -> Handler,
+        handler: impl FnOnce(Arc<Current>) -> Handler,
     ) -> Result<Self, StartError> {
-        let app = Arc::new(assemble(config, needs)?);
-        let listening = Arc::new(listening(&app, handler(Arc::clone(&app))));
-        let admin_socket = bind(app.config.admin)?;
-        let bound = bind_all(&app)?;
-        let admin_address = local(&admin_socket, app.config.admin)?;
-        let addresses = bound.iter().map(|bound| bound.address).collect();
+        let resolver = Arc::clone(&needs.resolver);
+        let app = Arc::new(generation::first(config, needs)?);
+        let current = Arc::new(Current::new(Arc::clone(&app)));
+        let shared = listening(&app, handler(Arc::clone(&current)));
+        let (connections, closing, killing) =
+            (shared.connections.clone(), shared.closing.clone(), shared.killing.clone());
+        let admin_socket = listeners::bind(app.config.admin)?;
+        let planned = listeners::plan(&app.config, &[])?;
+        let admin_address = listeners::local(&admin_socket, app.config.admin)?;
 
         let admin_end = CancellationToken::new();
-        tokio::spawn(admin::serve(admin_socket, Admin::new(Arc::clone(&app)), admin_end.clone()));
-        for bound in bound {
-            tracing::info!(address = %bound.address, tls = matches!(bound.speaks, Speaks::Tls(_)), "listening");
-            // Ends when drain begins; a socket's task holds nothing that must be awaited.
-            tokio::spawn(listener::accept(bound, Arc::clone(&listening)));
-        }
+        tokio::spawn(admin::serve(admin_socket, Admin::new(Arc::clone(&current)), admin_end.clone()));
+        let entrances = listeners::open(planned, &shared);
         tracing::info!(address = %admin_address, "metrics and health are served");
-        app.metrics.config_loaded(1, SystemTime::now());
+        app.metrics.config_loaded(app.generation, SystemTime::now());
         Ok(Self {
-            app,
-            listening,
-            addresses,
+            current,
+            running: Mutex::new(Running { shared, entrances }),
+            resolver,
+            connections,
+            closing,
+            killing,
             admin_address,
             aborted: AtomicUsize::new(0),
             _admin: admin_end.drop_guard(),
@@ -160,8 +172,8 @@ impl Gateway {
 
     /// Where uploads are accepted, in the order of the configuration.
     #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.running().entrances.iter().map(|entrance| entrance.address).collect()
     }
 
     /// Where metrics and health are served.
@@ -170,36 +182,15 @@ impl Gateway {
         self.admin_address
     }
 
-    /// What the parts of this gateway share.
+    /// What the parts of this gateway share, under the configuration in force.
     #[must_use]
-    pub fn app(&self) -> &Arc<App> {
-        &self.app
+    pub fn app(&self) -> Arc<App> {
+        self.current.app()
     }
-}
 
-fn assemble(config: Arc<Config>, needs: Dependencies) -> Result<App, StartError> {
-    let budget = Budget::new(config.limits.memory);
-    let metrics = Metrics::new(Arc::clone(&budget), needs.version, needs.revision)?;
-    metrics.add_routes(&config.routes);
-    metrics.watch_secrets(Arc::clone(&needs.secrets));
-    let metrics = Arc::new(metrics);
-    let tasks = TaskTracker::new();
-    let upstreams = Arc::new(Upstreams::new(&config, Arc::clone(&needs.secrets), needs.resolver)?);
-    let means =
-        Means { secrets: &needs.secrets, upstreams: &upstreams, budget: &budget, metrics: &metrics, tasks: &tasks };
-    Ok(App {
-        access: Arc::new(Gatekeeper::new(&config, &means)?),
-        fair_use: FairUse::new(&config, &metrics, Clock::default()),
-        drains: Drains::default(),
-        upstreams,
-        metrics,
-        budget,
-        uploads: UploadTable::new(config.limits.uploads),
-        tasks,
-        draining: CancellationToken::new(),
-        aborting: CancellationToken::new(),
-        config,
-    })
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn listening(app: &App, handler: Handler) -> Listening {
@@ -220,29 +211,4 @@ fn listening(app: &App, handler: Handler) -> Listening {
         doorkeeper: Doorkeeper::new(),
         limits,
     }
-}
-
-fn bind_all(app: &App) -> Result<Vec<Bound>, StartError> {
-    let bind_one = |(index, listener): (usize, &rules::config::Listener)| {
-        let address = listener.address;
-        let speaks = match &listener.tls {
-            Some(files) => Speaks::Tls(tls::acceptor(files).map_err(|source| StartError::Tls { address, source })?),
-            None if listener.http2 => Speaks::Either,
-            None => Speaks::Http1,
-        };
-        let socket = bind(address)?;
-        let bound = local(&socket, address)?;
-        // The label is what the configuration says, so that a chosen port makes no new series at every start.
-        let open = app.metrics.connections(&address.to_string());
-        Ok(Bound { socket, address: bound, index, speaks, open })
-    };
-    app.config.listeners.iter().enumerate().map(bind_one).collect()
-}
-
-fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    listener::bind(address).map_err(|source| StartError::Bind { address, source })
-}
-
-fn local(socket: &TcpListener, configured: SocketAddr) -> Result<SocketAddr, StartError> {
-    socket.local_addr().map_err(|source| StartError::Bind { address: configured, source })
 }

@@ -16,7 +16,7 @@ use crate::fairuse::ClientKey;
 pub(super) struct PerClient {
     most: Option<usize>,
     proxies: Vec<ipnet::IpNet>,
-    open: Mutex<HashMap<ClientKey, usize>>,
+    open: Arc<Mutex<HashMap<ClientKey, usize>>>,
 }
 
 /// One of a client's connections, until dropped.
@@ -26,8 +26,17 @@ pub(super) struct ClientPlace(Option<(Arc<PerClient>, ClientKey)>);
 impl PerClient {
     /// Counts under the limit of this configuration.
     pub(super) fn new(config: &Config) -> Arc<Self> {
+        Self::counting(config, Arc::default())
+    }
+
+    /// The same counts under the limit of another configuration.
+    pub(super) fn under(&self, config: &Config) -> Arc<Self> {
+        Self::counting(config, Arc::clone(&self.open))
+    }
+
+    fn counting(config: &Config, open: Arc<Mutex<HashMap<ClientKey, usize>>>) -> Arc<Self> {
         let proxies = config.clients.proxies.as_ref().map(|proxies| proxies.networks.clone()).unwrap_or_default();
-        Arc::new(Self { most: config.limits.connections_per_client, proxies, open: Mutex::default() })
+        Arc::new(Self { most: config.limits.connections_per_client, proxies, open })
     }
 
     /// A place for a connection from this address; nothing when its client has as many as it may.

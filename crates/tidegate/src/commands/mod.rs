@@ -15,6 +15,7 @@ pub(crate) mod sandbox;
 
 mod numbers;
 mod open_files;
+mod reload;
 mod signals;
 
 use std::io::{self, Write as _};

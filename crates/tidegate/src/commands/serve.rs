@@ -1,18 +1,22 @@
 //! `tidegate serve`: from the configuration to a running gateway, and from a signal to its end.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use gateway::load::{Loaded, load};
+use gateway::load::{Loaded, load_noting};
+use gateway::secrets::MissingSecret;
 use gateway::server::{Dependencies, Gateway};
 use gateway::upstream::SystemResolver;
+use rules::diagnostics::Report;
 use tokio::runtime::{Builder, Runtime};
 
 use super::colours;
 use super::open_files;
+use super::reload::{self, Watched};
 use super::signals::{self, Signals};
 use crate::FAILED;
 use crate::allocator;
@@ -24,13 +28,15 @@ const LEFTOVERS: Duration = Duration::from_secs(1);
 
 /// Serves until a signal, then drains.
 pub(crate) fn run(flags: &Serve) -> anyhow::Result<ExitCode> {
-    let loaded = match load(&flags.config) {
+    let (loaded, sources) = load_noting(&flags.config);
+    let watched = Watched::new(sources);
+    let loaded = match loaded {
         Ok(loaded) => loaded,
         Err(report) => bail!("the configuration cannot be used\n\n{}", report.render(colours(&io::stderr()))),
     };
     logging::start(&loaded.config.log)?;
     let runtime = runtime().context("no runtime")?;
-    let code = runtime.block_on(serve(loaded));
+    let code = runtime.block_on(serve(loaded, flags.config.clone(), watched));
     runtime.shutdown_timeout(LEFTOVERS);
     code
 }
@@ -44,23 +50,13 @@ fn runtime() -> io::Result<Runtime> {
     builder.enable_all().on_thread_park(allocator::collect).build()
 }
 
-async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
+async fn serve(loaded: Loaded, main: PathBuf, watched: Watched) -> anyhow::Result<ExitCode> {
     let Loaded { config, warnings, secrets, missing, .. } = loaded;
-    if !warnings.is_empty() {
-        tracing::warn!("the configuration has {} warnings; `tidegate check` shows them", warnings.warnings());
-    }
-    for secret in missing {
-        tracing::warn!("{secret}");
-    }
+    warn_of(&warnings, &missing);
     open_files::allow(&config.limits);
     // Before anything listens: a signal that comes early is not lost.
     let mut signals = Signals::listen()?;
-    let mut hangups = signals::hangups()?;
-    tokio::spawn(async move {
-        while hangups.recv().await.is_some() {
-            tracing::warn!("SIGHUP does nothing: a changed configuration takes a restart");
-        }
-    });
+    let hangups = signals::hangups()?;
     let grace = config.timeouts.drain;
     let needs = Dependencies {
         secrets: Arc::new(secrets),
@@ -71,7 +67,10 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let gateway = Gateway::start(config, needs).context("the gateway cannot start")?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), revision = REVISION, "tidegate is ready");
 
-    signals.next().await;
+    tokio::select! {
+        () = signals.next() => {}
+        () = reload::keep_up(&gateway, main, watched, hangups) => {}
+    }
     let report = tokio::select! {
         report = gateway.drain(grace) => report,
         () = force(&gateway, &mut signals) => return Ok(ExitCode::from(FAILED)),
@@ -82,6 +81,16 @@ async fn serve(loaded: Loaded) -> anyhow::Result<ExitCode> {
     }
     tracing::error!(aborted = report.aborted, unfinished = report.unfinished, "drained, with uploads lost");
     Ok(ExitCode::from(FAILED))
+}
+
+/// Says what is odd about a configuration that is in force.
+pub(super) fn warn_of(warnings: &Report, missing: &[MissingSecret]) {
+    if !warnings.is_empty() {
+        tracing::warn!("the configuration has {} warnings; `tidegate check` shows them", warnings.warnings());
+    }
+    for secret in missing {
+        tracing::warn!("{secret}");
+    }
 }
 
 /// The second signal aborts uploads, the third ends this wait.

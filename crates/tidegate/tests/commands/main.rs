@@ -6,6 +6,7 @@ mod deploy;
 mod explain;
 mod keys;
 mod logs;
+mod reload;
 mod sandbox;
 mod secrets;
 mod serve;

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use crate::support::{Ended, ROUTE, Site, configuration, get_text, shipped, tidegate};
 
 /// An upload of 70 bytes of which the first 7 are sent.
-fn begun(site: &Site) -> TcpStream {
+pub(crate) fn begun(site: &Site) -> TcpStream {
     let mut stream = TcpStream::connect(&site.address).expect("the gateway listens");
     let head = format!("PUT /kustomer/media/a.pdf HTTP/1.1\r\nHost: {}\r\nContent-Length: 70\r\n\r\n", site.address);
     stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&[7; 7])).expect("the gateway reads");
@@ -75,7 +75,7 @@ fn a_hangup_ends_no_upload() {
     let mut site = Site::shipped();
     let mut upload = begun(&site);
     site.gateway.signal("HUP");
-    site.gateway.event("SIGHUP does nothing: a changed configuration takes a restart");
+    site.gateway.event("configuration reloaded");
     upload.write_all(&[7; 63]).expect("the gateway goes on reading");
     site.gateway.signal("TERM");
     let mut answer = String::new();

@@ -158,7 +158,7 @@ pub(crate) struct Site {
     /// Where metrics are.
     pub(crate) admin: String,
     _sandbox: Background,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Site {
@@ -201,7 +201,20 @@ impl Site {
         let gateway = Background::logging(&mut serve);
         let address = gateway.event("listening")["address"].as_str().expect("an address").to_owned();
         let admin = gateway.event("metrics and health are served")["address"].as_str().expect("an address").to_owned();
-        Self { gateway, environment, address, admin, _sandbox: sandbox, _folder: folder }
+        Self { gateway, environment, address, admin, _sandbox: sandbox, folder }
+    }
+
+    /// Replaces a file of the configuration, in one step as it should be.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let new = self.folder.path().join("new");
+        std::fs::write(&new, text)
+            .and_then(|()| std::fs::rename(&new, self.folder.path().join(name)))
+            .expect("it is written");
+    }
+
+    /// The main file of the configuration.
+    pub(crate) fn main(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("tidegate.yaml")).expect("it is there")
     }
 
     /// The URL of a path.

@@ -236,3 +236,35 @@ async fn a_route_without_limits_remembers_nobody() {
     stage.shows("tidegate_tracked_clients 0");
     stage.fair_use.admit("no such route", &address(1), None).map(drop).expect("nothing is limited");
 }
+
+#[test]
+fn what_was_taken_of_a_limit_that_is_the_same_counts_under_another_configuration() {
+    let (few, others) = (address(1), address(2));
+    let one = || Allowance { uploads: Some(1), ..Allowance::default() };
+    let two = || Allowance { uploads: Some(2), ..Allowance::default() };
+    let stage = Stage::new(two(), one());
+    let held = stage.ask(&few, None).expect("it is the first");
+    let config = |route, client| {
+        let mut config = crate::upstream::tests::config(&[]);
+        let limits = rules::config::FairUse { route, client };
+        config.routes =
+            config.routes.iter().map(|route| Arc::new(Route { limits: limits.clone(), ..(**route).clone() })).collect();
+        config
+    };
+    let under = |before: &FairUse, config| {
+        let next = before.under(&config, &stage.metrics);
+        next.forget_others();
+        next
+    };
+    let same = under(&stage.fair_use, config(two(), one()));
+    assert!(same.admit(ROUTE, &few, None).is_err(), "the client has its one");
+    let mut other = Some(same.admit(ROUTE, &others, None).expect("the route has two"));
+    // The limit of each client is another one now, and begins anew; the route's is full as before.
+    let changed = under(&same, config(two(), two()));
+    assert!(changed.admit(ROUTE, &few, None).is_err(), "the route has its two");
+    other.take();
+    let again = changed.admit(ROUTE, &few, None);
+    assert!(again.is_ok(), "of another limit nothing was taken");
+    drop((held, again));
+    assert!(changed.admit(ROUTE, &few, None).is_ok() && changed.admit(ROUTE, &others, None).is_ok());
+}

@@ -1,5 +1,7 @@
 #![expect(clippy::disallowed_methods, reason = "answers of a test are small")]
 
+mod reload;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -73,15 +75,15 @@ fn start(config: Config) -> Gateway {
     })
 }
 
-fn start_with(config: Config, handler: impl FnOnce(Arc<App>) -> Handler) -> Gateway {
+fn start_with(config: Config, handler: impl FnOnce(Arc<Current>) -> Handler) -> Gateway {
     let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
     Gateway::start_with(Arc::new(config), needs(), handler).expect("the gateway starts")
 }
 
 /// Starts a gateway as users run it.
 fn start_whole(config: Config) -> Gateway {
-    start_with(config, |app| {
-        Arc::new(move |connection, request| Box::pin(pipeline::handle(Arc::clone(&app), connection, request)))
+    start_with(config, |current| {
+        Arc::new(move |connection, request| Box::pin(pipeline::handle(current.app(), connection, request)))
     })
 }
 
@@ -90,7 +92,11 @@ fn say(text: &str) -> Reply {
 }
 
 async fn connect(gateway: &Gateway) -> TcpStream {
-    TcpStream::connect(gateway.addresses()[0]).await.expect("the gateway listens")
+    connect_to(gateway.addresses()[0]).await
+}
+
+async fn connect_to(address: SocketAddr) -> TcpStream {
+    TcpStream::connect(address).await.expect("the gateway listens")
 }
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n";
@@ -217,7 +223,7 @@ async fn closes_silent_connections_without_a_word_and_answers_slow_heads_where_t
             let mut stream = TcpStream::connect(address).await.expect("the gateway listens");
             stream.write_all(said).await.expect("it can be sent");
             let answer = rest(&mut stream).await;
-            if said.is_empty() || *address == gateway.addresses()[1] {
+            if said.is_empty() || address == gateway.addresses()[1] {
                 assert_eq!(answer, "", "{address} {said:?}");
             } else {
                 assert!(answer.starts_with("HTTP/1.1 408 "), "{address} {said:?}: {answer}");
@@ -352,7 +358,7 @@ async fn does_not_start_at_an_address_that_is_taken() {
 }
 
 /// A handler whose requests are uploads: each holds its place until `release`, or until uploads are aborted.
-fn holding(release: Arc<Notify>) -> impl FnOnce(Arc<App>) -> Handler {
+fn holding(release: Arc<Notify>) -> impl FnOnce(Arc<Current>) -> Handler {
     fn answer(app: Arc<App>, release: Arc<Notify>) -> BoxFuture<'static, Reply> {
         Box::pin(async move {
             if app.draining.is_cancelled() {
@@ -365,8 +371,8 @@ fn holding(release: Arc<Notify>) -> impl FnOnce(Arc<App>) -> Handler {
             }
         })
     }
-    move |app| {
-        Arc::new(move |_: Arc<ConnectionInfo>, _: Request<ClientBody>| answer(Arc::clone(&app), Arc::clone(&release)))
+    move |current| {
+        Arc::new(move |_: Arc<ConnectionInfo>, _: Request<ClientBody>| answer(current.app(), Arc::clone(&release)))
     }
 }
 
@@ -434,7 +440,7 @@ async fn drain_aborts_what_outlives_the_grace_time_and_waits_for_what_that_began
     let mut uploading = connect(&gateway).await;
     uploading.write_all(GET).await.expect("the request can be sent");
     eventually(|| gateway.app().uploads.len() == 1).await;
-    let app = Arc::clone(gateway.app());
+    let app = gateway.app();
     let undone = Arc::new(std::sync::atomic::AtomicBool::new(false));
     app.tasks.spawn({
         let (aborting, undone) = (app.aborting.clone(), Arc::clone(&undone));

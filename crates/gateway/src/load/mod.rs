@@ -3,6 +3,8 @@
 //! What the files mean is decided by `rules::check`; this only fetches texts. They come from the operator, but are bounded all the
 //! same: a pattern that matches a data directory must not fill the memory.
 
+mod sources;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -14,8 +16,11 @@ use rules::config::Config;
 use rules::diagnostics::Report;
 use rules::source::MAX_FILE_LEN;
 
+pub use sources::{Look, Sources};
+
 use crate::files::NOT_REGULAR;
 use crate::secrets::{MissingSecret, Secrets};
+use sources::Noting;
 
 /// Files that one pattern may match. The largest installations known have some hundred routes.
 const MAX_MATCHES: usize = 4096;
@@ -44,11 +49,22 @@ pub struct Loaded {
 /// # Errors
 /// Every problem of every file.
 pub fn load(main: &Path) -> Result<Loaded, Report> {
+    load_noting(main).0
+}
+
+/// Reads a configuration for use, and says what it hangs on, whether it can be used or not: what to watch for changes.
+pub fn load_noting(main: &Path) -> (Result<Loaded, Report>, Sources) {
     let environment = environment();
-    let checked = rules::check::load(&main.to_string_lossy(), &Disk, &environment)?;
-    let (secrets, missing) = Secrets::read(&checked.config, &|name| environment.get(name).map(str::to_owned));
-    let (warnings, files) = (checked.warnings, checked.files);
-    Ok(Loaded { config: Arc::new(checked.config), warnings, files, secrets, missing })
+    let noting = Noting::new(&Disk);
+    let checked = rules::check::load(&main.to_string_lossy(), &noting, &environment);
+    let mut sources = noting.into_sources();
+    let loaded = checked.map(|checked| {
+        sources.add_files_of(&checked.config);
+        let (secrets, missing) = Secrets::read(&checked.config, &|name| environment.get(name).map(str::to_owned));
+        let (warnings, files) = (checked.warnings, checked.files);
+        Loaded { config: Arc::new(checked.config), warnings, files, secrets, missing }
+    });
+    (loaded, sources)
 }
 
 /// Looks at a configuration without using it. With [`Missing::Tolerated`], variables that are not set are warnings.

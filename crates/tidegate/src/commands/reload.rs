@@ -1,0 +1,117 @@
+//! Keeping up with the configuration: at SIGHUP, and when a file changed.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway::load::{Loaded, Look, Sources, load_noting};
+use gateway::server::Gateway;
+use rules::diagnostics::{Report, Severity};
+use tokio::signal::unix::Signal;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+/// Between two looks at the files. A change counts once two looks in a row saw the same, so that no half-written file is read.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Problems of a configuration that are logged one by one; `tidegate check` shows all of them.
+const MOST_LOGGED: usize = 10;
+
+/// What a configuration hangs on, and how it looked when that was read.
+pub(super) struct Watched {
+    sources: Sources,
+    last: Option<Look>,
+}
+
+impl Watched {
+    /// Looks at once: what changes from now on is noticed. It may block.
+    pub(super) fn new(sources: Sources) -> Self {
+        let last = Some(sources.look());
+        Self { sources, last }
+    }
+}
+
+/// Reloads for as long as it is polled.
+pub(super) async fn keep_up(gateway: &Gateway, main: PathBuf, watched: Watched, mut hangups: Signal) {
+    let Watched { mut sources, mut last } = watched;
+    loop {
+        let why = tokio::select! {
+            hangup = hangups.recv() => match hangup {
+                Some(()) => "SIGHUP",
+                None => return std::future::pending().await,
+            },
+            () = changed(&sources, &last) => "a file changed",
+        };
+        // From before the files are read: what changes meanwhile is a change of its own.
+        last = look(&sources).await;
+        let known = sources.clone();
+        if let Some(noted) = reload(gateway, &main, why).await {
+            sources = noted.and(&known);
+            if sources != known {
+                last = look(&sources).await;
+            }
+        }
+    }
+}
+
+async fn look(sources: &Sources) -> Option<Look> {
+    let sources = sources.clone();
+    spawn_blocking(move || sources.look()).await.ok()
+}
+
+/// Returns when the files look otherwise than they did, and do not change any more.
+async fn changed(sources: &Sources, last: &Option<Look>) {
+    let mut before = last.clone();
+    loop {
+        sleep(LOOK_EVERY).await;
+        let now = look(sources).await;
+        if now != *last && now == before {
+            return;
+        }
+        before = now;
+    }
+}
+
+/// Reads the configuration and puts it in force; says what it hangs on.
+async fn reload(gateway: &Gateway, main: &Path, why: &'static str) -> Option<Sources> {
+    let main = main.to_owned();
+    let Ok((loaded, sources)) = spawn_blocking(move || load_noting(&main)).await else { return None };
+    match loaded {
+        Ok(loaded) => put_in_force(gateway, loaded, why),
+        Err(report) => refuse(gateway, &report, why),
+    }
+    Some(sources)
+}
+
+fn put_in_force(gateway: &Gateway, loaded: Loaded, why: &'static str) {
+    let Loaded { config, warnings, secrets, missing, .. } = loaded;
+    match gateway.reload(config, &Arc::new(secrets)) {
+        Ok(reloaded) => {
+            super::serve::warn_of(&warnings, &missing);
+            if !reloaded.needs_restart.is_empty() {
+                let keys = reloaded.needs_restart.join(", ");
+                tracing::warn!(keys, "some changes take a restart");
+            }
+            tracing::info!(generation = reloaded.generation, why, "configuration reloaded");
+        }
+        Err(error) => {
+            let error = anyhow::Error::from(error);
+            tracing::error!(
+                error = format!("{error:#}"),
+                why,
+                "the changed configuration cannot be used; the one before stays"
+            );
+        }
+    }
+}
+
+fn refuse(gateway: &Gateway, report: &Report, why: &'static str) {
+    gateway.app().metrics.config_refused();
+    for problem in report.problems().iter().filter(|problem| problem.severity == Severity::Error).take(MOST_LOGGED) {
+        let (line, column) = report.position(problem);
+        let place = format!("{}:{line}:{column}", problem.file);
+        tracing::error!(place, hint = problem.hint.as_deref(), "{}", problem.message);
+    }
+    let problems = report.errors();
+    tracing::error!(problems, why, "the changed configuration cannot be used; the one before stays");
+}

@@ -1,0 +1,78 @@
+//! Another configuration for a gateway that runs.
+
+use std::io::{Read as _, Write as _};
+
+use crate::serve::begun;
+use crate::support::{ROUTE, Site, get_text};
+
+fn routes(site: &Site) -> String {
+    get_text(&site.admin, "/routes")
+}
+
+fn has_metric(site: &Site, line: &str) -> bool {
+    get_text(&site.admin, "/metrics").lines().any(|found| found == line)
+}
+
+#[test]
+fn a_route_that_is_gone_ends_its_uploads_well_and_takes_no_more() {
+    let site = Site::with_route(ROUTE);
+    let mut upload = begun(&site);
+    // The shipped routes are in the first line.
+    let main = site.main();
+    let rest = main.split_once('\n').expect("it has lines").1;
+    site.write("tidegate.yaml", &format!("routes: more.yaml\n{rest}"));
+    site.gateway.signal("HUP");
+    let event = site.gateway.event("configuration reloaded");
+    assert_eq!((&event["generation"], &event["why"]), (&2.into(), &"SIGHUP".into()), "{event}");
+    assert!(!routes(&site).contains("kustomer-media") && routes(&site).contains("\"raw\""), "{}", routes(&site));
+
+    upload.write_all(&[7; 63]).expect("the gateway goes on reading");
+    // The same connection, and the route of before.
+    upload
+        .write_all(b"PUT /kustomer/media/b.pdf HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        .expect("it is read");
+    let mut answers = String::new();
+    upload.read_to_string(&mut answers).expect("two answers");
+    assert!(answers.starts_with("HTTP/1.1 201 Created\r\n"), "{answers}");
+    assert!(answers.contains("HTTP/1.1 404 Not Found\r\n") && answers.contains("no-such-route"), "{answers}");
+}
+
+#[test]
+fn what_cannot_be_used_is_told_with_its_place_and_the_one_before_stays() {
+    let site = Site::with_route(ROUTE);
+    site.write("more.yaml", &ROUTE.replace("target: store", "target: stor"));
+    site.gateway.signal("HUP");
+    let event = site.gateway.event("there is no target `stor`");
+    let place = event["place"].as_str().expect("text");
+    assert!(place.contains("more.yaml:6:"), "{event}");
+    let event = site.gateway.event("the changed configuration cannot be used; the one before stays");
+    assert_eq!(event["problems"], 1, "{event}");
+    assert!(has_metric(&site, "tidegate_config_last_reload_successful 0"));
+    assert!(has_metric(&site, "tidegate_config_generation 1"));
+    assert!(routes(&site).contains("\"raw\""));
+
+    site.write("more.yaml", &ROUTE.replace("route: raw", "route: cooked"));
+    site.gateway.signal("HUP");
+    site.gateway.event("configuration reloaded");
+    assert!(has_metric(&site, "tidegate_config_last_reload_successful 1"));
+    assert!(has_metric(&site, "tidegate_config_generation 2"));
+    assert!(routes(&site).contains("\"cooked\""));
+}
+
+#[test]
+fn a_file_that_changes_is_noticed() {
+    let site = Site::with_route(ROUTE);
+    site.write("more.yaml", &ROUTE.replace("route: raw", "route: cooked"));
+    let event = site.gateway.event("configuration reloaded");
+    assert_eq!(event["why"], "a file changed", "{event}");
+    assert!(routes(&site).contains("\"cooked\""));
+}
+
+#[test]
+fn changes_that_take_a_restart_are_told() {
+    let site = Site::shipped();
+    site.write("tidegate.yaml", &format!("{}log: {{ level: debug }}\n", site.main()));
+    site.gateway.signal("HUP");
+    let event = site.gateway.event("some changes take a restart");
+    assert_eq!(event["keys"], "log", "{event}");
+}
