@@ -169,6 +169,7 @@ impl Rules {
                 .network
                 .as_ref()
                 .map_or_else(|| Arc::new(SystemResolver) as Arc<dyn Resolve>, |network| Arc::clone(&network.0)),
+            sockets: Vec::new(),
             version: "0.0.0",
             revision: "test",
         };

@@ -122,25 +122,51 @@ impl Entrance {
     }
 }
 
-/// Binds an address. Needs the runtime's context.
-///
-/// # Errors
-/// The address is taken or not ours.
-pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // A restart must not wait for old connections to time out. Two gateways at one address stay an error.
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+/// A socket that listens, and whose it is.
+pub(super) struct Bound {
+    pub(super) socket: TcpListener,
+    pub(super) address: SocketAddr,
+    /// It stays open when this process ends, and the next one accepts what waits in it.
+    pub(super) is_handed_over: bool,
+}
+
+impl Bound {
+    /// Binds an address. Needs the runtime's context.
+    ///
+    /// # Errors
+    /// The address is taken or not ours.
+    pub(super) fn new(address: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        // A restart must not wait for old connections to time out. Two gateways at one address stay an error.
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Self::of(socket.into(), false)
+    }
+
+    /// A socket that somebody else bound.
+    ///
+    /// # Errors
+    /// It is none of TCP that listens.
+    pub(super) fn handed_over(socket: std::net::TcpListener) -> io::Result<Self> {
+        Self::of(socket, true)
+    }
+
+    fn of(socket: std::net::TcpListener, is_handed_over: bool) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let socket = TcpListener::from_std(socket)?;
+        Ok(Self { address: socket.local_addr()?, socket, is_handed_over })
+    }
 }
 
 /// Accepts connections until drain begins or the listener ends, then closes the socket.
-pub(super) async fn accept(socket: TcpListener, entrance: Arc<Entrance>) {
+pub(super) async fn accept(bound: Bound, entrance: Arc<Entrance>) {
+    let Bound { socket, is_handed_over, .. } = bound;
     loop {
         let accepted = tokio::select! {
             biased;
+            // Who waits in a socket that stays open is the next process's.
+            () = entrance.draining.cancelled(), if is_handed_over => return,
             () = entrance.draining.cancelled() => return take_waiting(&socket, &entrance),
             accepted = socket.accept() => accepted,
         };

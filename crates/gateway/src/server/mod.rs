@@ -49,6 +49,7 @@ use crate::secrets::Secrets;
 use crate::upstream::{Resolve, UpstreamsError};
 use http1::Http1Means;
 use listener::{Entrance, Listening};
+use listeners::HandedOver;
 use per_client::PerClient;
 use read_buffers::ReadBuffers;
 use turn_away::Doorkeeper;
@@ -86,6 +87,8 @@ pub struct Dependencies {
     pub secrets: Arc<Secrets>,
     /// Turns host names into addresses.
     pub resolver: Arc<dyn Resolve>,
+    /// Sockets that are bound already and stay open afterwards; listeners at their addresses use them.
+    pub sockets: Vec<std::net::TcpListener>,
     /// For `tidegate_build_info`.
     pub version: &'static str,
     /// For `tidegate_build_info`.
@@ -139,21 +142,23 @@ impl Gateway {
     /// Starts with another handler of requests in the place of the pipeline.
     pub(crate) fn start_with(
         config: Arc<Config>,
-        needs: Dependencies,
+        mut needs: Dependencies,
         handler: impl FnOnce(Arc<Current>) -> Handler,
     ) -> Result<Self, StartError> {
         let resolver = Arc::clone(&needs.resolver);
+        let mut handed_over = HandedOver::new(std::mem::take(&mut needs.sockets));
         let app = Arc::new(generation::first(config, needs)?);
         let current = Arc::new(Current::new(Arc::clone(&app)));
         let shared = listening(&app, handler(Arc::clone(&current)));
         let (connections, closing, killing) =
             (shared.connections.clone(), shared.closing.clone(), shared.killing.clone());
-        let admin_socket = listeners::bind(app.config.admin)?;
-        let planned = listeners::plan(&app.config, &[])?;
-        let admin_address = listeners::local(&admin_socket, app.config.admin)?;
+        let admin = listeners::bind(app.config.admin, &mut handed_over)?;
+        let planned = listeners::plan(&app.config, &[], &mut handed_over)?;
+        handed_over.warn_of_rest();
+        let admin_address = admin.address;
 
         let admin_end = CancellationToken::new();
-        tokio::spawn(admin::serve(admin_socket, Admin::new(Arc::clone(&current)), admin_end.clone()));
+        tokio::spawn(admin::serve(admin.socket, Admin::new(Arc::clone(&current)), admin_end.clone()));
         let entrances = listeners::open(planned, &shared);
         tracing::info!(address = %admin_address, "metrics and health are served");
         app.metrics.config_loaded(app.generation, SystemTime::now());

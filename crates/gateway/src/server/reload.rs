@@ -10,6 +10,7 @@ use rules::config::Config;
 use tokio::sync::Semaphore;
 
 use super::listener::Entrance;
+use super::listeners::HandedOver;
 use super::{Gateway, StartError, generation, listeners};
 use crate::secrets::Secrets;
 
@@ -39,7 +40,7 @@ impl Gateway {
             error
         };
         let next = generation::next(&before, config, secrets, Arc::clone(&self.resolver)).map_err(refused)?;
-        let planned = listeners::plan(&next.config, &running.entrances).map_err(refused)?;
+        let planned = listeners::plan(&next.config, &running.entrances, &mut HandedOver::default()).map_err(refused)?;
 
         // From here on nothing fails.
         let (old, new) = (Arc::clone(&before.config), Arc::clone(&next.config));

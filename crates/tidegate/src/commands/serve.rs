@@ -1,6 +1,7 @@
 //! `tidegate serve`: from the configuration to a running gateway, and from a signal to its end.
 
 use std::io;
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use gateway::load::{Loaded, load_noting};
 use gateway::secrets::MissingSecret;
 use gateway::server::{Dependencies, Gateway};
 use gateway::upstream::SystemResolver;
+use listenfd::ListenFd;
 use rules::diagnostics::Report;
 use tokio::runtime::{Builder, Runtime};
 
@@ -61,6 +63,7 @@ async fn serve(loaded: Loaded, main: PathBuf, watched: Watched) -> anyhow::Resul
     let needs = Dependencies {
         secrets: Arc::new(secrets),
         resolver: Arc::new(SystemResolver),
+        sockets: handed_over()?,
         version: env!("CARGO_PKG_VERSION"),
         revision: REVISION,
     };
@@ -81,6 +84,13 @@ async fn serve(loaded: Loaded, main: PathBuf, watched: Watched) -> anyhow::Resul
     }
     tracing::error!(aborted = report.aborted, unfinished = report.unfinished, "drained, with uploads lost");
     Ok(ExitCode::from(FAILED))
+}
+
+/// Sockets that the service manager bound (sd_listen_fds(3)): while one process takes the place of another, connections wait in them.
+fn handed_over() -> anyhow::Result<Vec<TcpListener>> {
+    let mut passed = ListenFd::from_env();
+    let sockets = (0..passed.len()).filter_map(|index| passed.take_tcp_listener(index).transpose());
+    sockets.collect::<io::Result<_>>().context("LISTEN_FDS: what was handed over is no TCP socket that listens")
 }
 
 /// Says what is odd about a configuration that is in force.

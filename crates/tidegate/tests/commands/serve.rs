@@ -1,9 +1,11 @@
 //! `tidegate serve` from its start to its signals.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::process::Command;
 
-use crate::support::{Ended, ROUTE, Site, configuration, get_text, shipped, tidegate};
+use crate::support::{Background, Ended, ROUTE, Site, configuration, get_text, shipped, tidegate};
 
 /// An upload of 70 bytes of which the first 7 are sent.
 pub(crate) fn begun(site: &Site) -> TcpStream {
@@ -95,4 +97,38 @@ fn a_second_signal_aborts_uploads_and_fails() {
     upload.read_to_string(&mut answer).expect("an answer, and the end of the connection");
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     assert_eq!(site.gateway.code(), 1);
+}
+
+#[test]
+fn listens_with_the_socket_that_a_service_manager_hands_over() {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = socket.local_addr().expect("it is bound").to_string();
+    let (_folder, main) = configuration(ROUTE);
+    let text = std::fs::read_to_string(&main).expect("it is there");
+    std::fs::write(&main, text.replacen("127.0.0.1:0", &address, 1)).expect("it can be written");
+    // As systemd does it: the first socket is descriptor 3, and the variables name the process that they are for.
+    let hand_over = "exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" serve --config \"$1\"";
+    let mut shell = Command::new("sh");
+    shell.env_clear().args(["-c".as_ref(), hand_over.as_ref(), tidegate().get_program(), main.as_os_str()]);
+    // It waits before anybody accepts.
+    let mut waiting = TcpStream::connect(&address).expect("the socket listens");
+    waiting.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").expect("it is sent");
+    let mut gateway = Background::logging(shell.stdin(OwnedFd::from(socket)));
+    let event = gateway.event("listening");
+    assert_eq!((&event["address"], &event["handed_over"]), (&address.into(), &true.into()), "{event}");
+    let mut answer = String::new();
+    waiting.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    gateway.signal("TERM");
+    assert_eq!(gateway.code(), 0);
+}
+
+#[test]
+fn what_is_handed_over_and_does_not_listen_is_refused() {
+    let (_folder, main) = configuration(ROUTE);
+    let hand_over = "exec 3</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" serve --config \"$1\"";
+    let mut shell = Command::new("sh");
+    shell.env_clear().args(["-c".as_ref(), hand_over.as_ref(), tidegate().get_program(), main.as_os_str()]);
+    let ended = Ended::of(&mut shell);
+    assert!(ended.code == 1 && ended.stderr.contains("LISTEN_FDS"), "{ended:?}");
 }

@@ -61,7 +61,8 @@ pub(crate) fn config() -> Config {
 /// What a gateway needs when no route is configured.
 pub(crate) fn needs() -> Dependencies {
     let (version, revision) = ("0.0.0", "test");
-    Dependencies { secrets: Arc::default(), resolver: Arc::new(SystemResolver), version, revision }
+    let (secrets, sockets) = (Arc::default(), Vec::new());
+    Dependencies { secrets, resolver: Arc::new(SystemResolver), sockets, version, revision }
 }
 
 /// Starts a gateway whose requests are answered with what is known of their connection.
@@ -480,4 +481,33 @@ async fn an_idle_gateway_drains_at_once_though_connections_are_open() {
     let report = timeout(Duration::from_secs(4), gateway.drain(Duration::from_secs(3600))).await;
     assert!(report.expect("nothing is waited for").lost_nothing());
     assert_eq!(rest(&mut idle).await, "");
+}
+
+/// A socket that is bound, as a service manager holds it, and its address.
+fn bound() -> (std::net::TcpListener, SocketAddr) {
+    let socket = std::net::TcpListener::bind(LOCAL).expect("a port");
+    let address = socket.local_addr().expect("it is bound");
+    (socket, address)
+}
+
+#[tokio::test]
+async fn a_connection_that_waits_in_a_socket_that_was_handed_over_is_the_next_process_s() {
+    let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let (held, address) = bound();
+    let (unwanted, _) = bound();
+    let with = || Config { listeners: vec![Listener { address, tls: None, http2: false }], ..config() };
+    let start = || {
+        let sockets = vec![unwanted.try_clone().expect("a copy"), held.try_clone().expect("a copy")];
+        let handler = |_: Arc<Current>| -> Handler { Arc::new(|_, _| Box::pin(async { say("served") })) };
+        Gateway::start_with(Arc::new(with()), Dependencies { sockets, ..needs() }, handler).expect("it starts")
+    };
+    let first = start();
+    assert_eq!(first.addresses(), [address]);
+    assert!(exchange(&first, GET_AND_CLOSE).await.ends_with("served"));
+    assert!(timeout(PATIENCE, first.drain(PATIENCE)).await.expect("it ends").lost_nothing());
+    let mut waiting = connect_to(address).await;
+    waiting.write_all(GET_AND_CLOSE).await.expect("the request can be sent");
+    drop(first);
+    let _second = start();
+    assert!(rest(&mut waiting).await.ends_with("served"));
 }

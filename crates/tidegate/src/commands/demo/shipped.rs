@@ -41,6 +41,7 @@ pub(super) fn start(sandbox: &Sandbox) -> anyhow::Result<Gateway> {
     let needs = Dependencies {
         secrets: Arc::new(secrets),
         resolver: Arc::new(SystemResolver),
+        sockets: Vec::new(),
         version: env!("CARGO_PKG_VERSION"),
         revision: REVISION,
     };
