@@ -90,7 +90,7 @@ fn end_all_but(kept: &[Arc<Entrance>], before: &[Arc<Entrance>]) {
 fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let changed = [
         ("admin", old.admin != new.admin),
-        ("log", (old.log.format, &old.log.level) != (new.log.format, &new.log.level)),
+        ("log.format", old.log.format != new.log.format),
         ("fair-use.clients", old.clients.remembered != new.clients.remembered),
     ];
     changed.into_iter().filter_map(|(key, is_changed)| is_changed.then_some(key)).collect()

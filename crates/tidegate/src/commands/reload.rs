@@ -11,11 +11,16 @@ use tokio::signal::unix::Signal;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
+use crate::logging::{self, Filter};
+
 /// Between two looks at the files. A change counts once two looks in a row saw the same, so that no half-written file is read.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Problems of a configuration that are logged one by one; `tidegate check` shows all of them.
 const MOST_LOGGED: usize = 10;
+
+/// The last line about a configuration that cannot be used.
+const STAYS: &str = "the changed configuration cannot be used; the one before stays";
 
 /// What a configuration hangs on, and how it looked when that was read.
 pub(super) struct Watched {
@@ -31,24 +36,37 @@ impl Watched {
     }
 }
 
-/// Reloads for as long as it is polled.
-pub(super) async fn keep_up(gateway: &Gateway, main: PathBuf, watched: Watched, mut hangups: Signal) {
-    let Watched { mut sources, mut last } = watched;
-    loop {
-        let why = tokio::select! {
-            hangup = hangups.recv() => match hangup {
-                Some(()) => "SIGHUP",
-                None => return std::future::pending().await,
-            },
-            () = changed(&sources, &last) => "a file changed",
-        };
-        // From before the files are read: what changes meanwhile is a change of its own.
-        last = look(&sources).await;
-        let known = sources.clone();
-        if let Some(noted) = reload(gateway, &main, why).await {
-            sources = noted.and(&known);
-            if sources != known {
-                last = look(&sources).await;
+/// What it takes to keep up.
+pub(super) struct Reloads {
+    /// The main file.
+    pub(super) main: PathBuf,
+    pub(super) watched: Watched,
+    pub(super) filter: Filter,
+}
+
+impl Reloads {
+    /// Reloads for as long as it is polled.
+    pub(super) async fn keep_up(self, gateway: &Gateway, mut hangups: Signal) {
+        let Self { main, watched: Watched { mut sources, mut last }, filter } = self;
+        loop {
+            let why = tokio::select! {
+                hangup = hangups.recv() => match hangup {
+                    Some(()) => "SIGHUP",
+                    None => return std::future::pending().await,
+                },
+                () = changed(&sources, &last) => "a file changed",
+            };
+            // From before the files are read: what changes meanwhile is a change of its own.
+            last = look(&sources).await;
+            let Some((loaded, noted)) = read(&main).await else { continue };
+            match loaded {
+                Ok(loaded) => put_in_force(gateway, loaded, &filter, why),
+                Err(report) => refuse(gateway, &report, why),
+            }
+            let noted = noted.and(&sources);
+            if noted != sources {
+                last = look(&noted).await;
+                sources = noted;
             }
         }
     }
@@ -72,20 +90,20 @@ async fn changed(sources: &Sources, last: &Option<Look>) {
     }
 }
 
-/// Reads the configuration and puts it in force; says what it hangs on.
-async fn reload(gateway: &Gateway, main: &Path, why: &'static str) -> Option<Sources> {
+async fn read(main: &Path) -> Option<(Result<Loaded, Report>, Sources)> {
     let main = main.to_owned();
-    let Ok((loaded, sources)) = spawn_blocking(move || load_noting(&main)).await else { return None };
-    match loaded {
-        Ok(loaded) => put_in_force(gateway, loaded, why),
-        Err(report) => refuse(gateway, &report, why),
-    }
-    Some(sources)
+    spawn_blocking(move || load_noting(&main)).await.ok()
 }
 
-fn put_in_force(gateway: &Gateway, loaded: Loaded, why: &'static str) {
+fn put_in_force(gateway: &Gateway, loaded: Loaded, filter: &Filter, why: &'static str) {
     let Loaded { config, warnings, secrets, missing, .. } = loaded;
-    match gateway.reload(config, &Arc::new(secrets)) {
+    let log = config.log.clone();
+    let done = logging::filter_of(&log).and_then(|level| {
+        let reloaded = gateway.reload(config, &Arc::new(secrets))?;
+        filter.change(level)?;
+        Ok(reloaded)
+    });
+    match done {
         Ok(reloaded) => {
             super::serve::warn_of(&warnings, &missing);
             if !reloaded.needs_restart.is_empty() {
@@ -95,12 +113,8 @@ fn put_in_force(gateway: &Gateway, loaded: Loaded, why: &'static str) {
             tracing::info!(generation = reloaded.generation, why, "configuration reloaded");
         }
         Err(error) => {
-            let error = anyhow::Error::from(error);
-            tracing::error!(
-                error = format!("{error:#}"),
-                why,
-                "the changed configuration cannot be used; the one before stays"
-            );
+            gateway.app().metrics.config_refused();
+            tracing::error!(error = format!("{error:#}"), why, "{STAYS}");
         }
     }
 }
@@ -113,5 +127,5 @@ fn refuse(gateway: &Gateway, report: &Report, why: &'static str) {
         tracing::error!(place, hint = problem.hint.as_deref(), "{}", problem.message);
     }
     let problems = report.errors();
-    tracing::error!(problems, why, "the changed configuration cannot be used; the one before stays");
+    tracing::error!(problems, why, "{STAYS}");
 }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::colours;
 use super::open_files;
-use super::reload::{self, Watched};
+use super::reload::{Reloads, Watched};
 use super::signals::{self, Signals};
 use crate::FAILED;
 use crate::allocator;
@@ -36,9 +35,9 @@ pub(crate) fn run(flags: &Serve) -> anyhow::Result<ExitCode> {
         Ok(loaded) => loaded,
         Err(report) => bail!("the configuration cannot be used\n\n{}", report.render(colours(&io::stderr()))),
     };
-    logging::start(&loaded.config.log)?;
+    let filter = logging::start(&loaded.config.log)?;
     let runtime = runtime().context("no runtime")?;
-    let code = runtime.block_on(serve(loaded, flags.config.clone(), watched));
+    let code = runtime.block_on(serve(loaded, Reloads { main: flags.config.clone(), watched, filter }));
     runtime.shutdown_timeout(LEFTOVERS);
     code
 }
@@ -52,7 +51,7 @@ fn runtime() -> io::Result<Runtime> {
     builder.enable_all().on_thread_park(allocator::collect).build()
 }
 
-async fn serve(loaded: Loaded, main: PathBuf, watched: Watched) -> anyhow::Result<ExitCode> {
+async fn serve(loaded: Loaded, reloads: Reloads) -> anyhow::Result<ExitCode> {
     let Loaded { config, warnings, secrets, missing, .. } = loaded;
     warn_of(&warnings, &missing);
     open_files::allow(&config.limits);
@@ -72,7 +71,7 @@ async fn serve(loaded: Loaded, main: PathBuf, watched: Watched) -> anyhow::Resul
 
     tokio::select! {
         () = signals.next() => {}
-        () = reload::keep_up(&gateway, main, watched, hangups) => {}
+        () = reloads.keep_up(&gateway, hangups) => {}
     }
     let report = tokio::select! {
         report = gateway.drain(grace) => report,

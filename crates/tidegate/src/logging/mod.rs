@@ -9,7 +9,9 @@ use anyhow::Context as _;
 use rules::config::{Log, LogFormat};
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{EnvFilter, filter_fn};
-use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::registry::Registry;
+use tracing_subscriber::reload::{Handle, Layer};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use json::{JsonLines, SpanFields};
@@ -17,14 +19,28 @@ use json::{JsonLines, SpanFields};
 /// Crates that log heads, bodies, signatures or keys below `warn`; whatever the filter says, they do not get through.
 const QUIET: [&str; 6] = ["aws_", "h2", "hyper", "rustls", "tokio_rustls", "tower"];
 
-/// Starts logging. `RUST_LOG` takes the place of the configuration's level.
-pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
-    let filter = match std::env::var("RUST_LOG") {
-        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(filter).context("RUST_LOG is no log filter")?,
-        _ => {
-            EnvFilter::try_new(&log.level).with_context(|| format!("`log.level`: `{}` is no log filter", log.level))?
-        }
-    };
+/// What is logged, which can change while the process runs.
+#[derive(Clone)]
+pub(crate) struct Filter(Handle<EnvFilter, Registry>);
+
+impl Filter {
+    /// Logs what a filter lets pass from now on.
+    pub(crate) fn change(&self, filter: EnvFilter) -> anyhow::Result<()> {
+        self.0.reload(filter).context("the log has ended")
+    }
+}
+
+/// What passes: `RUST_LOG` takes the place of the configuration's level.
+pub(crate) fn filter_of(log: &Log) -> anyhow::Result<EnvFilter> {
+    match std::env::var("RUST_LOG") {
+        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(filter).context("RUST_LOG is no log filter"),
+        _ => EnvFilter::try_new(&log.level).with_context(|| format!("`log.level`: `{}` is no log filter", log.level)),
+    }
+}
+
+/// Starts logging.
+pub(crate) fn start(log: &Log) -> anyhow::Result<Filter> {
+    let (filter, handle) = Layer::new(filter_of(log)?);
     let terminal = std::io::stderr().is_terminal();
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -40,7 +56,7 @@ pub(crate) fn start(log: &Log) -> anyhow::Result<()> {
         .try_init()
         .context("logging was started twice")?;
     std::panic::set_hook(Box::new(log_panic));
-    Ok(())
+    Ok(Filter(handle))
 }
 
 /// A panic is a bug, and it is one line of the log like everything else.

@@ -71,8 +71,31 @@ fn a_file_that_changes_is_noticed() {
 #[test]
 fn changes_that_take_a_restart_are_told() {
     let site = Site::shipped();
-    site.write("tidegate.yaml", &format!("{}log: {{ level: debug }}\n", site.main()));
+    site.write("tidegate.yaml", &format!("{}log: {{ format: json }}\n", site.main()));
     site.gateway.signal("HUP");
     let event = site.gateway.event("some changes take a restart");
-    assert_eq!(event["keys"], "log", "{event}");
+    assert_eq!(event["keys"], "log.format", "{event}");
+}
+
+#[test]
+fn the_log_tells_more_or_less_as_the_configuration_says() {
+    let site = Site::shipped();
+    let main = site.main();
+    let with = |level: &str| format!("{main}log: {{ level: '{level}' }}\n");
+    site.write("tidegate.yaml", &with("debug,gateway::server=warn"));
+    site.gateway.signal("HUP");
+    site.gateway.event("configuration reloaded");
+    // No filter.
+    site.write("tidegate.yaml", &with("=["));
+    site.gateway.signal("HUP");
+    let event = site.gateway.event("the changed configuration cannot be used; the one before stays");
+    assert!(event["error"].as_str().is_some_and(|error| error.contains("log.level")), "{event}");
+    site.write("tidegate.yaml", &with("error"));
+    site.gateway.signal("HUP");
+    while !has_metric(&site, "tidegate_config_generation 3") {
+        std::thread::yield_now();
+    }
+    site.gateway.signal("TERM");
+    let mut site = site;
+    assert_eq!(site.gateway.rest(), Vec::<String>::new(), "nothing is told below error");
 }

@@ -117,6 +117,11 @@ impl Background {
         assert!(sent.expect("a system has kill").success());
     }
 
+    /// Every further line until its end.
+    pub(crate) fn rest(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.lines.recv_timeout(PATIENCE).ok()).collect()
+    }
+
     /// Waits for its end: the end of what it says.
     pub(crate) fn code(&mut self) -> i32 {
         loop {

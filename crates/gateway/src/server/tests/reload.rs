@@ -154,8 +154,8 @@ async fn limits_change_with_the_configuration() {
 async fn what_takes_a_restart_is_told() {
     let gateway = start(config());
     let mut changed = config();
-    changed.log.level = "debug".to_owned();
+    changed.log.format = LogFormat::Json;
     changed.clients.remembered += 1;
     let reloaded = gateway.reload(Arc::new(changed), &Arc::default()).expect("it can be used");
-    assert_eq!(reloaded, Reloaded { generation: 2, needs_restart: vec!["log", "fair-use.clients"] });
+    assert_eq!(reloaded, Reloaded { generation: 2, needs_restart: vec!["log.format", "fair-use.clients"] });
 }
