@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use glob::{MatchOptions, Pattern, glob_with};
 use rules::check::{Environment, Missing, Source};
-use rules::config::Config;
+use rules::config::{ApiKeys, Config, Example, Examples};
 use rules::diagnostics::Report;
 use rules::source::MAX_FILE_LEN;
 
@@ -71,6 +71,30 @@ pub fn load_noting(main: &Path) -> (Result<Loaded, Report>, Sources) {
 #[must_use]
 pub fn check(main: &Path, missing: Missing) -> Report {
     rules::check::check(&main.to_string_lossy(), &Disk, &environment(), missing)
+}
+
+/// The route files that a main file names, in the environment of this process.
+///
+/// # Errors
+/// Every problem of the main file.
+pub fn route_files(main: &Path) -> Result<Vec<String>, Report> {
+    rules::check::route_files(&main.to_string_lossy(), &Disk, &environment())
+}
+
+/// The examples of a route's file.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn read_examples(route: &str) -> Result<Examples, Report> {
+    rules::check::read_examples(route, &Disk)
+}
+
+/// The configuration in which an example runs. The environment of this process counts for nothing.
+///
+/// # Errors
+/// Every problem of the file in the example's environment.
+pub fn load_for_example(route: &str, example: &Example, keys: ApiKeys) -> Result<Config, Report> {
+    rules::check::load_for_example(route, &Disk, example, keys)
 }
 
 /// The environment of this process. A variable that is no UTF-8 cannot be named in YAML and counts as not set.
