@@ -7,7 +7,7 @@ use super::main_file::{self, MainFile};
 use super::variables::{Missing, Variables};
 use super::{Load, MAIN_FILE, ROUTE_FILE, Source, config, examples, structure};
 use crate::config::{ApiKeys, Config, Environment, Example, Examples, Provider, ProviderKind};
-use crate::diagnostics::{Problems, Report};
+use crate::diagnostics::{Problems, Report, Severity};
 use crate::source;
 
 /// A gateway of defaults that listens where the system chooses.
@@ -33,7 +33,8 @@ pub fn read_examples(path: &str, source: &dyn Source) -> Result<Examples, Report
         list = examples::read(root, &text, &load.variables, &mut told);
     }
     let sound = !problems.has_errors();
-    load.problems.extend(problems.into_vec());
+    // What is odd is told by `check`, and variables that are not set are the examples' business.
+    load.problems.extend(problems.into_vec().into_iter().filter(|problem| problem.severity == Severity::Error));
     let route = root.as_ref().and_then(|root| root.get("route")?.text()).unwrap_or_default().into();
     if sound { Ok(Examples { route, text, list }) } else { Err(Report::new(load.texts, load.problems)) }
 }
@@ -43,12 +44,7 @@ pub fn read_examples(path: &str, source: &dyn Source) -> Result<Examples, Report
 ///
 /// # Errors
 /// Every problem of the file in this environment.
-pub fn load_for_example(
-    path: &str,
-    source: &dyn Source,
-    example: &Example,
-    keys: ApiKeys,
-) -> Result<Config, Report> {
+pub fn load_for_example(path: &str, source: &dyn Source, example: &Example, keys: ApiKeys) -> Result<Config, Report> {
     let mut load = Load::new(source, &example.env, Missing::SecretsTolerated);
     let provider = stand_in(keys);
     let ways = without_main_file(Arc::clone(&provider));
@@ -79,7 +75,8 @@ fn without_main_file(provider: Arc<Provider>) -> Ways {
         usable: Vec::new(),
         stand_in: Some(provider),
         asks_for_certificates: true,
-        permitted: Some(Vec::new()),
+        // The main file may permit networks; whether an example's dial is permitted shows when it runs.
+        permitted: None,
         open_address: None,
     }
 }

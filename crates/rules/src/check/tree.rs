@@ -100,9 +100,7 @@ fn overflowing(node: &Node, text: &str, problems: &mut Problems) -> Constant {
 }
 
 fn too_large(node: &Node, problems: &mut Problems) -> Constant {
-    problems
-        .error(node.span, "this number is beyond 64 bits")
-        .hint("quote it if it is an identifier and no amount");
+    problems.error(node.span, "this number is beyond 64 bits").hint("quote it if it is an identifier and no amount");
     Constant::Wrong
 }
 

@@ -144,8 +144,13 @@ pub struct ExpectedRequest {
 pub enum TextMatcher {
     /// This text.
     Is(String),
-    /// Any text that the whole of this expression matches.
-    Matches(Regex),
+    /// Any text that matches.
+    Matches {
+        /// The expression as written.
+        written: String,
+        /// The expression for the whole text.
+        whole: Regex,
+    },
     /// Nothing.
     Absent,
 }

@@ -4,7 +4,9 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::pattern::{base64, json, matcher, matchers, pattern, placed};
 use crate::check::fields::Fields;
-use crate::config::{ExpectedBody, ExpectedPart, ExpectedRequest, Placed, ScriptedAnswer, ScriptedExchange, TextMatcher};
+use crate::config::{
+    ExpectedBody, ExpectedPart, ExpectedRequest, Placed, ScriptedAnswer, ScriptedExchange, TextMatcher,
+};
 use crate::diagnostics::Problems;
 use crate::schema::table::example::{EXCHANGE, EXPECTED_PART, EXPECTED_REQUEST, SCRIPTED_ANSWER};
 use crate::source::Node;
@@ -71,7 +73,7 @@ fn expected(node: &Node, text: &str, problems: &mut Problems) -> Option<Expected
 
 fn check_url(url: &Placed<TextMatcher>, has_query: bool, problems: &mut Problems) -> Option<()> {
     let wrong = match &url.value {
-        TextMatcher::Matches(_) => return Some(()),
+        TextMatcher::Matches { .. } => return Some(()),
         TextMatcher::Absent => Some(("a request has a URL", "write it, or `{ $matches: … }`")),
         TextMatcher::Is(url) if !url.starts_with("https://") && !url.starts_with("http://") => Some((
             "this is no whole URL",
@@ -115,8 +117,7 @@ fn part(node: &Node, text: &str, problems: &mut Problems) -> Option<Placed<Expec
     };
     let (filename, content_type) = (optional("filename"), optional("type"));
     let content = body(&file, text, problems)?;
-    let part =
-        ExpectedPart { name: file.text("name")?, filename: filename?, content_type: content_type?, content };
+    let part = ExpectedPart { name: file.text("name")?, filename: filename?, content_type: content_type?, content };
     Some(placed(node, part))
 }
 

@@ -79,6 +79,10 @@ fn outcome(file: &Fields<'_>, node: &Node, text: &str, problems: &mut Problems) 
         return map(node, "receipt", text, problems).map(Outcome::Receipt);
     }
     let Some(node) = file.get("problem") else {
+        // A key that is not known may have been meant for one of the two, and was reported.
+        if node.entries().iter().any(|entry| EXAMPLE.key(&entry.key).is_none()) {
+            return None;
+        }
         problems
             .error(node.span, "this example does not say what the client is told")
             .hint("add `receipt: { status: stored }`, or `problem: { type: … }`");

@@ -33,11 +33,7 @@ pub(super) fn matcher(node: &Node, text: &str, problems: &mut Problems) -> Optio
 }
 
 /// Texts or matchers by their names.
-pub(super) fn matchers(
-    node: &Node,
-    text: &str,
-    problems: &mut Problems,
-) -> Option<Vec<(String, Placed<TextMatcher>)>> {
+pub(super) fn matchers(node: &Node, text: &str, problems: &mut Problems) -> Option<Vec<(String, Placed<TextMatcher>)>> {
     let read: Vec<_> =
         node.entries().iter().map(|entry| Some((entry.key.clone(), matcher(&entry.value, text, problems)?))).collect();
     read.into_iter().collect()
@@ -46,7 +42,8 @@ pub(super) fn matchers(
 /// The map of a matcher. Its keys were looked at where the table knows it; in JSON it stands alone.
 fn marked(node: &Node, text: &str, problems: &mut Problems) -> Option<TextMatcher> {
     if let Some(node) = node.get("$matches") {
-        return anchored(node, text, problems).map(TextMatcher::Matches);
+        let whole = anchored(node, text, problems)?;
+        return Some(TextMatcher::Matches { written: node.text()?.to_owned(), whole });
     }
     let absent = node.get("$absent")?;
     if absent.text() == Some("true") {
@@ -74,10 +71,8 @@ pub(super) fn pattern(node: &Node, text: &str, problems: &mut Problems) -> Optio
             PatternValue::Text(json_matcher(node, text, problems)?)
         }
         Value::Map(entries) => {
-            let entries: Vec<_> = entries
-                .iter()
-                .map(|entry| Some((entry.key.clone(), pattern(&entry.value, text, problems)?)))
-                .collect();
+            let entries: Vec<_> =
+                entries.iter().map(|entry| Some((entry.key.clone(), pattern(&entry.value, text, problems)?))).collect();
             PatternValue::Map(entries.into_iter().collect::<Option<_>>()?)
         }
         Value::Scalar(_) => match scalar(node, problems)? {
@@ -142,7 +137,10 @@ pub(super) fn base64(node: &Node, problems: &mut Problems) -> Option<Vec<u8>> {
         Ok(bytes) => Some(bytes),
         Err(error) => {
             problems
-                .error(node.span, format!("this is no base64: {}", error.to_string().to_lowercase()))
+                .error(
+                    node.span,
+                    format!("this is no base64: {}", error.to_string().to_lowercase().trim_end_matches('.')),
+                )
                 .hint("write the standard alphabet with its padding, as `base64` prints it");
             None
         }

@@ -15,7 +15,8 @@ use crate::source::Node;
 const MAX_SIZE: u64 = 16 << 20;
 
 /// Fields that follow from other keys.
-const DERIVED: [&str; 6] = ["host", "content-length", "transfer-encoding", "connection", "content-type", "content-disposition"];
+const DERIVED: [&str; 6] =
+    ["host", "content-length", "transfer-encoding", "connection", "content-type", "content-disposition"];
 
 /// What is known of the route beside its examples.
 #[derive(Clone, Copy)]

@@ -56,7 +56,11 @@ pub(crate) static EXAMPLE_REQUEST: Object = Object {
             "Where it goes, percent-encoded where that must be. The route's own `path` unless that has `{ … }` in it; a `PUT` has `filename` \
              added as one more segment.",
         ),
-        optional("filename", PROSE, "The file's name. A `PUT` needs one, unless the route's path takes the name itself."),
+        optional(
+            "filename",
+            PROSE,
+            "The file's name. A `PUT` needs one, unless the route's path takes the name itself.",
+        ),
         optional("type", PROSE, "The file's media type."),
         optional(
             "params",
@@ -84,10 +88,7 @@ pub(crate) static EXAMPLE_REQUEST: Object = Object {
 pub(crate) static EXAMPLE_CLIENT: Object = object(
     "example client",
     "Who sends an upload.",
-    &[
-        required("subject", PROSE, "`client.subject`."),
-        optional("claims", Shape::Tree, "`client.claims`: a map."),
-    ],
+    &[required("subject", PROSE, "`client.subject`."), optional("claims", Shape::Tree, "`client.claims`: a map.")],
 );
 
 pub(crate) static EXCHANGE: Object = object(
@@ -140,7 +141,11 @@ pub(crate) static EXPECTED_REQUEST: Object = Object {
             "The body as JSON: the same keys in any order, and no others. A text may be a matcher instead.",
         ),
         optional("base64", LITERAL, "The body's bytes, as base64."),
-        optional("form", Shape::List(&Shape::Object(&EXPECTED_PART)), "The parts of a `multipart/form-data` body, all of them, in order."),
+        optional(
+            "form",
+            Shape::List(&Shape::Object(&EXPECTED_PART)),
+            "The parts of a `multipart/form-data` body, all of them, in order.",
+        ),
         optional(
             "urlencoded",
             MATCHED_MAP,

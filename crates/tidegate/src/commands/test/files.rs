@@ -38,7 +38,8 @@ fn below(folder: &Path, depth: usize, found: &mut Vec<String>) -> anyhow::Result
     for path in paths {
         if path.is_dir() && depth > 0 {
             below(&path, depth.saturating_sub(1), found)?;
-        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") && is_route(&path) {
+        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") && is_route(&path)
+        {
             found.push(text_of(&path)?);
         }
     }

@@ -78,7 +78,10 @@ impl Results {
                 FileOutcome::Run(examples, verdicts) => {
                     if examples.list.is_empty() {
                         let word = if self.require_examples { failed(colours) } else { "none" };
-                        line(&mut text, format_args!("{word} {}: it has no `examples` ({})", examples.route, file.file));
+                        line(
+                            &mut text,
+                            format_args!("{word} {}: it has no `examples` ({})", examples.route, file.file),
+                        );
                     }
                     for (example, verdict) in verdicts {
                         show(&mut text, &file.file, examples, example, verdict, colours);
@@ -117,14 +120,7 @@ fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     let _never_fails = writeln!(text, "{arguments}");
 }
 
-fn show(
-    text: &mut String,
-    file: &str,
-    examples: &Examples,
-    example: &Example,
-    verdict: &Verdict,
-    colours: Colours,
-) {
+fn show(text: &mut String, file: &str, examples: &Examples, example: &Example, verdict: &Verdict, colours: Colours) {
     let word = if verdict.is_good() { "ok  " } else { failed(colours) };
     line(text, format_args!("{word} {}: {}", examples.route, example.name.value));
     match verdict {
@@ -162,8 +158,7 @@ fn file_as_json(file: &FileResult) -> Value {
 fn example_as_json(examples: &Examples, example: &Example, verdict: &Verdict) -> Value {
     let place = |span: Span| span.position(&examples.text);
     let (line, column) = place(example.name.span);
-    let mut told =
-        json!({ "name": example.name.value, "line": line, "column": column, "passed": verdict.is_good() });
+    let mut told = json!({ "name": example.name.value, "line": line, "column": column, "passed": verdict.is_good() });
     match verdict {
         Verdict::Compared(differences) => {
             let differences: Vec<_> = differences

@@ -33,8 +33,8 @@ use super::authority::Authority;
 /// Where every name seems to live: an address that the egress rules permit. It is never dialled.
 const PUBLIC: IpAddr = IpAddr::V4(Ipv4Addr::new(93, 184, 215, 14));
 
-/// The answer to what is not scripted: no upstream says it, and no rule tries again for it.
-const UNSCRIPTED: StatusCode = StatusCode::NOT_IMPLEMENTED;
+/// The answer to what is not scripted: the sender's own mistake, which most steps do not try again.
+const UNSCRIPTED: StatusCode = StatusCode::MISDIRECTED_REQUEST;
 
 /// The first byte of a TLS connection: a record of the handshake (RFC 8446, section 5.1).
 const TLS_HANDSHAKE: u8 = 22;

@@ -36,7 +36,9 @@ pub(super) fn compare_body(
             }
         }
         ExpectedBody::Json(pattern) => match serde_json::from_slice::<Value>(actual) {
-            Ok(json) => compare_json(pattern, Some(&json), Extent::Whole, &Place::root(&what), differences),
+            Ok(json) => {
+                compare_json(pattern, Some(&json), Extent::Whole, &Place::root(&format!("the {what}")), differences);
+            }
             Err(_) => differs("JSON".to_owned()),
         },
         ExpectedBody::Form(parts) => match content_type.and_then(|kind| reading::form(kind, actual)) {

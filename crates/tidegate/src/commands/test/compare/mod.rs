@@ -58,12 +58,26 @@ pub(super) fn compare(example: &Example, file: &[u8], record: &Record, answer: &
             }
         }
     }
-    for (at, heard) in record.heard.iter().enumerate().filter(|(_, heard)| heard.exchange.is_none()) {
-        let what = format!("request {} is not scripted", at.saturating_add(record.refused.len()).saturating_add(1));
-        differences.add(example.name.span, what, "no such request", format!("{} {}", heard.method, heard.url));
-    }
+    unscripted(example, record, &mut differences);
     compare_outcome(&example.outcome, answer, &mut differences);
     differences.0
+}
+
+/// Requests that no exchange is about, each told once however often it was tried.
+fn unscripted(example: &Example, record: &Record, differences: &mut Differences) {
+    let mut told: Vec<(String, usize)> = Vec::new();
+    for heard in record.heard.iter().filter(|heard| heard.exchange.is_none()) {
+        let request = format!("{} {}", heard.method, shown_text(&heard.url));
+        match told.iter_mut().find(|(known, _)| *known == request) {
+            Some((_, times)) => *times = times.saturating_add(1),
+            None => told.push((request, 1)),
+        }
+    }
+    for (request, times) in told {
+        let often = if times == 1 { String::new() } else { format!(", {times} times") };
+        let what = "a request that is not scripted";
+        differences.add(example.name.span, what, "no further request", format!("{request}{often}"));
+    }
 }
 
 /// Whether a request is the one that is expected, as far as method and URL tell.
@@ -72,7 +86,11 @@ pub(super) fn recognizes(expected: &ExpectedRequest, heard: &Heard) -> bool {
 }
 
 fn asked(expected: &ExpectedRequest) -> String {
-    format!("{} {}", expected.method.value, shown_matcher(&expected.url.value))
+    let method = &expected.method.value;
+    match &expected.url.value {
+        TextMatcher::Matches { written, .. } => format!("{method} to a URL that matches {written}"),
+        url => format!("{method} {}", shown_matcher(url)),
+    }
 }
 
 /// The part of the URL that `url` speaks of.
@@ -126,12 +144,7 @@ fn joined<T: AsRef<str>>(values: &[T]) -> Option<String> {
     (!values.is_empty()).then(|| values.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", "))
 }
 
-fn compare_text(
-    expected: &Placed<TextMatcher>,
-    what: String,
-    actual: Option<&str>,
-    differences: &mut Differences,
-) {
+fn compare_text(expected: &Placed<TextMatcher>, what: String, actual: Option<&str>, differences: &mut Differences) {
     if !matches(&expected.value, actual) {
         let actual = actual.map_or_else(|| "nothing".to_owned(), shown_text);
         differences.add(expected.span, what, shown_matcher(&expected.value), actual);
@@ -141,7 +154,7 @@ fn compare_text(
 fn matches(expected: &TextMatcher, actual: Option<&str>) -> bool {
     match (expected, actual) {
         (TextMatcher::Is(expected), Some(actual)) => expected == actual,
-        (TextMatcher::Matches(regex), Some(actual)) => regex.is_match(actual),
+        (TextMatcher::Matches { whole, .. }, Some(actual)) => whole.is_match(actual),
         (TextMatcher::Absent, actual) => actual.is_none(),
         (_, None) => false,
     }
@@ -150,11 +163,7 @@ fn matches(expected: &TextMatcher, actual: Option<&str>) -> bool {
 fn shown_matcher(matcher: &TextMatcher) -> String {
     match matcher {
         TextMatcher::Is(text) => shown_text(text),
-        TextMatcher::Matches(regex) => {
-            let whole = regex.as_str();
-            let written = whole.strip_prefix(r"\A(?:").and_then(|rest| rest.strip_suffix(r")\z"));
-            format!("a text that matches {}", written.unwrap_or(whole))
-        }
+        TextMatcher::Matches { written, .. } => format!("a text that matches {written}"),
         TextMatcher::Absent => "nothing".to_owned(),
     }
 }
@@ -170,7 +179,8 @@ fn compare_outcome(outcome: &Outcome, answer: &Answer, differences: &mut Differe
     }
     if !is_receipt && !is_that_problem(pattern, answer) {
         let expected = json::member(pattern, "type").map_or_else(String::new, json::shown_pattern);
-        return differences.add(pattern.span, "the answer to the client", expected, told(answer));
+        let name = expected.rsplit(':').next().unwrap_or_default();
+        return differences.add(pattern.span, "the answer to the client", name, told(answer));
     }
     let of = if is_receipt { "the receipt" } else { "the problem" };
     compare_json(pattern, Some(&answer.json), Extent::Named, &Place::root(of), differences);
@@ -188,6 +198,7 @@ fn told(answer: &Answer) -> String {
     if answer.is_receipt() {
         format!("{} {}", answer.status.as_u16(), shown_json(&answer.json))
     } else {
-        answer.problem()
+        let said = answer.json.get("upstream").map(|said| format!(", upstream: {}", shown_json(said)));
+        shown_text(&answer.problem()) + &said.unwrap_or_default()
     }
 }
