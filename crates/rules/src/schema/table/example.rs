@@ -6,8 +6,8 @@ pub(crate) static EXAMPLE: Object = Object {
     name: "example",
     doc: "One upload, the requests that the upstream must hear for it with its answers, and what the client must be told. It runs \
           through a whole gateway whose upstreams are all played from here: no name is looked up and nothing leaves the machine. The \
-          main file counts for nothing in it, and neither does the environment. Whatever stands in an example means itself: \
-          `${ … }` is not evaluated.",
+          main file counts for nothing in it, and neither does the environment. Texts in an example mean themselves: \
+          `${ … }` is not evaluated in them.",
     keys: &[
         required("name", PROSE, "What it shows, in words. No two examples of a file share a name."),
         optional(
