@@ -22,6 +22,10 @@ lint:
 check config="config/tidegate.yaml":
     cargo run --quiet -- check --config {{ config }}
 
+# The examples of every shipped rule
+examples:
+    cargo run --quiet -- test --require-examples config
+
 # Node's modules for `bench-peers`; nginx and HAProxy are packages of the system
 bench-peers-setup:
     benches/peers/install

@@ -15,6 +15,9 @@ use cli::{Cli, Command};
 /// What was asked for could not be done: the exit code of every failure but wrong usage, which is clap's 2.
 const FAILED: u8 = 1;
 
+/// The same code as clap's, for what only a look at the disk can tell.
+const WRONG_USAGE: u8 = 2;
+
 fn main() -> ExitCode {
     allocator::keep_nothing();
     // First of all: rustls refuses to guess a provider, and whoever builds a TLS configuration relies on it.
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
         Command::Serve(flags) => commands::serve::run(&flags),
         Command::Check(flags) => commands::check::run(&flags),
         Command::Explain(flags) => commands::explain::run(&flags),
+        Command::Test(flags) => commands::test::run(&flags),
         Command::Keys(flags) => commands::keys::run(&flags),
         Command::Schema(flags) => commands::schema::run(&flags),
         Command::Upload(flags) => commands::upload::run(&flags),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use glob::{MatchOptions, Pattern, glob_with};
 use rules::check::{Environment, Missing, Source};
-use rules::config::Config;
+use rules::config::{ApiKeys, Config, Example, Examples};
 use rules::diagnostics::Report;
 use rules::source::MAX_FILE_LEN;
 
@@ -73,6 +73,30 @@ pub fn check(main: &Path, missing: Missing) -> Report {
     rules::check::check(&main.to_string_lossy(), &Disk, &environment(), missing)
 }
 
+/// The route files that a main file names, in the environment of this process.
+///
+/// # Errors
+/// Every problem of the main file.
+pub fn route_files(main: &Path) -> Result<Vec<String>, Report> {
+    rules::check::route_files(&main.to_string_lossy(), &Disk, &environment())
+}
+
+/// The examples of a route's file.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn read_examples(route: &str) -> Result<Examples, Report> {
+    rules::check::read_examples(route, &Disk)
+}
+
+/// The configuration in which an example runs. The environment of this process counts for nothing.
+///
+/// # Errors
+/// Every problem of the file in the example's environment.
+pub fn load_for_example(route: &str, example: &Example, keys: ApiKeys) -> Result<Config, Report> {
+    rules::check::load_for_example(route, &Disk, example, keys)
+}
+
 /// The environment of this process. A variable that is no UTF-8 cannot be named in YAML and counts as not set.
 fn environment() -> Environment {
     std::env::vars_os()
@@ -129,6 +153,7 @@ fn text_of(path: &Path) -> Result<String, String> {
 mod tests {
     use std::fs;
 
+    use rules::config::SecretRef;
     use tempfile::TempDir;
 
     use super::*;
@@ -203,6 +228,42 @@ mod tests {
         let tls = loaded.config.listeners[0].tls.as_ref().expect("it speaks TLS");
         assert_eq!(tls.cert, folder.path().join("tls/cert.pem").to_string_lossy());
         assert_eq!(tls.key, "/etc/key.pem");
+    }
+
+    #[test]
+    fn an_example_is_loaded_without_environment_and_secret_files() {
+        let folder = folder(&[]);
+        let path = folder.path().join("a.yaml");
+        let text = r"
+route: a
+path: /a
+targets:
+  s:
+    url: https://s.example.com
+    headers: { X-A: { file: /nonexistent/token } }
+    auth:
+      sigv4:
+        service: s
+        region: ${ env.REGION }
+        credentials:
+          access-key-id: { env: ID }
+          secret-access-key: { env: KEY }
+          session-token: { env: TOKEN, optional: true }
+steps: [ { id: put, request: PUT /f, target: s, body: file, expect: 2xx } ]
+examples: [ { name: one, env: { REGION: eu, KEY: written }, request: { filename: a }, receipt: {} } ]
+";
+        fs::write(&path, text).expect("it can be written");
+        let path = path.to_string_lossy();
+        let examples = read_examples(&path).unwrap_or_else(|report| panic!("{report}"));
+        let [example] = examples.list.as_slice() else { panic!("{examples:?}") };
+        let config = load_for_example(&path, example, ApiKeys::default()).unwrap_or_else(|report| panic!("{report}"));
+        let secrets = Secrets::stand_ins(&config, &|name| example.env.get(name).map(str::to_owned));
+        let value = |secret: SecretRef| secrets.get(&secret).map(|value| value.expose().to_owned());
+        let of_variable = |name: &str| value(SecretRef::Env(name.to_owned()));
+        assert_eq!(of_variable("ID").as_deref(), Some("<ID>"));
+        assert_eq!(of_variable("KEY").as_deref(), Some("written"));
+        assert_eq!(of_variable("TOKEN"), None);
+        assert_eq!(value(SecretRef::File("/nonexistent/token".to_owned())).as_deref(), Some("<token>"));
     }
 
     #[test]

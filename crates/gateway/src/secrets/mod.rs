@@ -9,6 +9,7 @@ mod value;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,6 +24,8 @@ pub use value::SecretValue;
 pub struct Secrets {
     variables: HashMap<String, SecretValue>,
     files: HashMap<String, SecretFile>,
+    /// By the paths of files that are not read.
+    stand_ins: HashMap<String, SecretValue>,
     /// User names and passwords that travel as one value.
     pairs: Vec<(TextOrSecret, SecretRef)>,
     masks: Masks,
@@ -78,6 +81,31 @@ impl Secrets {
         (secrets, missing)
     }
 
+    /// Values that are none, for a configuration that only meets scripted upstreams: no file is read. A variable that `env` does
+    /// not know has its name in angle brackets, a file its file name, an optional secret nothing.
+    #[must_use]
+    pub fn stand_ins(config: &Config, env: &dyn Fn(&str) -> Option<String>) -> Self {
+        let mut secrets = Self::default();
+        for route in &config.routes {
+            for Needed { secret, optional } in needed_by(route) {
+                match secret {
+                    SecretRef::Env(name) => {
+                        let value = env(name).or_else(|| (!optional).then(|| format!("<{name}>")));
+                        let value = value.as_deref().and_then(SecretValue::new);
+                        secrets.variables.extend(value.map(|value| (name.clone(), value)));
+                    }
+                    SecretRef::File(path) if !optional => {
+                        let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
+                        let value = SecretValue::new(&format!("<{name}>"));
+                        secrets.stand_ins.extend(value.map(|value| (path.clone(), value)));
+                    }
+                    SecretRef::File(_) => {}
+                }
+            }
+        }
+        secrets
+    }
+
     /// How many secret files gave no value when they were last looked at; those whose look is old are looked at again.
     #[must_use]
     pub fn unreadable_files(&self) -> usize {
@@ -95,7 +123,10 @@ impl Secrets {
     pub(crate) fn get_at(&self, secret: &SecretRef, now: Instant) -> Option<SecretValue> {
         match secret {
             SecretRef::Env(name) => self.variables.get(name).cloned(),
-            SecretRef::File(path) => self.files.get(path)?.value(now),
+            SecretRef::File(path) => {
+                let stand_in = self.stand_ins.get(path).cloned();
+                stand_in.or_else(|| self.files.get(path)?.value(now))
+            }
         }
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Ways {
     pub(super) declared: Vec<String>,
     /// The providers that can be used.
     pub(super) usable: Vec<Arc<Provider>>,
+    /// Where there is no main file: what every name stands for.
+    pub(super) stand_in: Option<Arc<Provider>>,
     /// Whether a listener asks for certificates.
     pub(super) asks_for_certificates: bool,
     /// The first address that strangers can reach.

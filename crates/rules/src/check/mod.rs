@@ -6,10 +6,12 @@
 
 mod accept;
 mod access;
+mod alone;
 mod body;
 mod conflicts;
 mod cors;
 mod destinations;
+mod examples;
 mod fair_use;
 mod fields;
 mod key_file;
@@ -37,6 +39,7 @@ use crate::diagnostics::{Problem, Problems, Report};
 use crate::schema::{MAIN, ROUTE, Shape};
 use crate::source::{self, Node, Span};
 use access::Ways;
+pub use alone::{load_for_example, read_examples};
 pub use key_file::key_file;
 use main_file::MainFile;
 use route::CheckedRoute;
@@ -82,6 +85,18 @@ pub fn load(main_path: &str, source: &dyn Source, env: &Environment) -> Result<C
         Some(config) if report.errors() == 0 => Ok(Checked { config, warnings: report, files, variables }),
         _ => Err(report),
     }
+}
+
+/// The route files that a main file names, without a look into them.
+///
+/// # Errors
+/// Every problem of the main file.
+pub fn route_files(main_path: &str, source: &dyn Source, env: &Environment) -> Result<Vec<String>, Report> {
+    let mut load = Load::new(source, env, Missing::Tolerated);
+    let mut problems = Problems::new(main_path.into());
+    let root = load.open(main_path, &MAIN_FILE, &mut problems);
+    let files = root.map(|root| load.route_files(&root, &mut problems)).unwrap_or_default();
+    if problems.has_errors() { Err(Report::new(load.texts, problems.into_vec())) } else { Ok(files) }
 }
 
 /// Looks at a configuration without using it; with [`Missing::Tolerated`], variables that are not set are warnings.
@@ -268,6 +283,7 @@ fn ways(root: Option<&Node>, main: Option<&MainFile>) -> Ways {
     Ways {
         declared: declared.iter().map(|entry| entry.key.clone()).collect(),
         usable: main.map(|main| main.access.clone()).unwrap_or_default(),
+        stand_in: None,
         // Without the main file nothing is known of the listeners, and its own faults are told already.
         asks_for_certificates: main.is_none()
             || listeners.iter().any(|listener| listener.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some())),

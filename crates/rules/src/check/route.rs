@@ -12,7 +12,7 @@ use super::request::{check_ids, step_names};
 use super::rule::RuleCheck;
 use super::steps::{Targets, find_transfer};
 use super::variables::Variables;
-use super::{accept, cors, fair_use, needs, params, path, route_access};
+use super::{accept, cors, examples, fair_use, needs, params, path, route_access};
 use crate::config::{Accept, Detect, FairUse, Param, PathPattern, Route, Step};
 use crate::diagnostics::Problems;
 use crate::schema::ROUTE;
@@ -57,6 +57,8 @@ pub(super) fn read(
     let targets = Targets { usable: targets, declared: file.get("targets").map(keys).unwrap_or_default() };
     let steps = check.steps(file.get("steps"), &targets);
     let result = check.result(file.get("result"));
+    // Read for their problems alone: a gateway does not run them.
+    examples::read(root, text, variables, problems);
     let digests = digests(&file, &names.used.borrow());
     if !problems.has_errors() {
         warn_unused(&file, &names, problems);

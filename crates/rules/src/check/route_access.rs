@@ -38,7 +38,9 @@ pub(super) fn read(node: Option<&Node>, ways: &Ways, problems: &mut Problems) ->
     let mut usable: Vec<Arc<Provider>> = Vec::new();
     for item in list.one_or_more() {
         let Some(name) = item.text() else { continue };
-        if name == PUBLIC {
+        if let (Some(stand_in), false) = (&ways.stand_in, name == PUBLIC) {
+            usable = vec![Arc::clone(stand_in)];
+        } else if name == PUBLIC {
             problems
                 .error(item.span, "`public` stands alone: it lets in anybody, whatever else is named")
                 .hint("write `access: public`, or name providers");

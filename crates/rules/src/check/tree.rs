@@ -4,6 +4,7 @@ use super::names::Time;
 use super::rule::RuleCheck;
 use super::template;
 use crate::config::Tree;
+use crate::diagnostics::Problems;
 use crate::source::{Entry, Node, Scalar, Style, Value};
 
 /// Where the file streams into a tree: whether it may, and where it does.
@@ -41,7 +42,7 @@ impl RuleCheck<'_> {
 
     fn leaf(&mut self, node: &Node, scalar: &Scalar, time: Time, streams: &mut Streams) -> Option<Tree> {
         if scalar.style == Style::Plain {
-            match self.constant(node, &scalar.text) {
+            match constant(node, &scalar.text, self.problems) {
                 Constant::Is(value) => return Some(Tree::Constant(value)),
                 Constant::Wrong => return None,
                 Constant::Text => {}
@@ -61,51 +62,50 @@ impl RuleCheck<'_> {
         }
         Some(Tree::Leaf(template))
     }
-
-    /// Only `true`, `false`, `null` and numbers as JSON writes them are typed; `no`, `0x1F` and dates are texts.
-    fn constant(&mut self, node: &Node, text: &str) -> Constant {
-        match text {
-            "" => {
-                self.problems.error(node.span, "nothing stands here").hint("write `null`, or `\"\"` for an empty text");
-                return Constant::Wrong;
-            }
-            "null" => return Constant::Is(serde_json::Value::Null),
-            "true" => return Constant::Is(true.into()),
-            "false" => return Constant::Is(false.into()),
-            _ => {}
-        }
-        let Ok(number) = serde_json::from_str::<serde_json::Number>(text) else {
-            return self.overflowing(node, text);
-        };
-        let integer = text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
-        if integer && !number.is_i64() && !number.is_u64() {
-            return self.too_large(node);
-        }
-        Constant::Is(number.into())
-    }
-
-    /// JSON's grammar knows numbers that no 64-bit float holds, such as `1e999`.
-    fn overflowing(&mut self, node: &Node, text: &str) -> Constant {
-        let number = text.strip_prefix('-').unwrap_or(text);
-        let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
-        let is_number = digits(whole)
-            && digits(fraction)
-            && digits(exponent.trim_start_matches(['+', '-']))
-            && (whole == "0" || !whole.starts_with('0'));
-        if is_number { self.too_large(node) } else { Constant::Text }
-    }
-
-    fn too_large(&mut self, node: &Node) -> Constant {
-        self.problems
-            .error(node.span, "this number is beyond 64 bits")
-            .hint("quote it if it is an identifier and no amount");
-        Constant::Wrong
-    }
 }
 
-enum Constant {
+/// Only `true`, `false`, `null` and numbers as JSON writes them are typed; `no`, `0x1F` and dates are texts.
+pub(super) fn constant(node: &Node, text: &str, problems: &mut Problems) -> Constant {
+    match text {
+        "" => {
+            problems.error(node.span, "nothing stands here").hint("write `null`, or `\"\"` for an empty text");
+            return Constant::Wrong;
+        }
+        "null" => return Constant::Is(serde_json::Value::Null),
+        "true" => return Constant::Is(true.into()),
+        "false" => return Constant::Is(false.into()),
+        _ => {}
+    }
+    let Ok(number) = serde_json::from_str::<serde_json::Number>(text) else {
+        return overflowing(node, text, problems);
+    };
+    let integer = text.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
+    if integer && !number.is_i64() && !number.is_u64() {
+        return too_large(node, problems);
+    }
+    Constant::Is(number.into())
+}
+
+/// JSON's grammar knows numbers that no 64-bit float holds, such as `1e999`.
+fn overflowing(node: &Node, text: &str, problems: &mut Problems) -> Constant {
+    let number = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let is_number = digits(whole)
+        && digits(fraction)
+        && digits(exponent.trim_start_matches(['+', '-']))
+        && (whole == "0" || !whole.starts_with('0'));
+    if is_number { too_large(node, problems) } else { Constant::Text }
+}
+
+fn too_large(node: &Node, problems: &mut Problems) -> Constant {
+    problems.error(node.span, "this number is beyond 64 bits").hint("quote it if it is an identifier and no amount");
+    Constant::Wrong
+}
+
+/// What a plain scalar is in a JSON tree.
+pub(super) enum Constant {
     Is(serde_json::Value),
     Text,
     Wrong,

@@ -19,6 +19,8 @@ pub enum Missing {
     Refused,
     /// A warning: the configuration is only looked at, as in a repository's checks.
     Tolerated,
+    /// An error, unless it is a secret's, which is nothing to speak of: an example brings all the others.
+    SecretsTolerated,
 }
 
 /// The environment, and a note of every variable that the configuration names.
@@ -44,12 +46,14 @@ impl<'e> Variables<'e> {
     /// Notes a variable and reports it if it has no value. Says whether it has one.
     pub(super) fn demand(&self, name: &str, span: Span, secret: bool, problems: &mut Problems) -> bool {
         self.note(name);
-        if self.environment.get(name).is_some() {
+        if self.environment.get(name).is_some() || (secret && self.missing == Missing::SecretsTolerated) {
             return true;
         }
         let what = if secret { "the secret in the environment variable" } else { "the environment variable" };
         let message = format!("{what} `{name}` is not set");
-        let hint = if secret {
+        let hint = if self.missing == Missing::SecretsTolerated {
+            format!("set `{name}` in the example's `env`, or give a default: `env.{name} | default(\"…\")`")
+        } else if secret {
             format!(
                 "set `{name}` in the environment of tidegate, or remove this route from `routes` if you do not use it"
             )
@@ -57,11 +61,21 @@ impl<'e> Variables<'e> {
             format!("set `{name}` in the environment of tidegate, or give a default: `env.{name} | default(\"…\")`")
         };
         match self.missing {
-            Missing::Refused => problems.error(span, message),
+            Missing::Refused | Missing::SecretsTolerated => problems.error(span, message),
             Missing::Tolerated => problems.warning(span, message),
         }
         .hint(hint);
         false
+    }
+
+    /// Whether the configuration names a variable, as far as it was read.
+    pub(super) fn names(&self, name: &str) -> bool {
+        self.named.borrow().contains(name)
+    }
+
+    /// Every variable that was named so far.
+    pub(super) fn all_names(&self) -> BTreeSet<String> {
+        self.named.borrow().clone()
     }
 
     /// Notes a variable that may be missing.

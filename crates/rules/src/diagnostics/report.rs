@@ -92,7 +92,7 @@ impl Report {
     /// Line and column, both from 1, the column in characters.
     #[must_use]
     pub fn position(&self, problem: &Problem) -> (usize, usize) {
-        position(self.source(&problem.file), problem.span)
+        problem.span.position(self.source(&problem.file))
     }
 }
 
@@ -114,13 +114,6 @@ fn hide(problem: &mut Problem, hidden: &Hidden, hiding: Hiding) {
             *text = without;
         }
     }
-}
-
-fn position(text: &str, span: Span) -> (usize, usize) {
-    let before = text.get(..span.start).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (line, column)
 }
 
 impl fmt::Display for Report {
@@ -171,7 +164,7 @@ impl<'a> Row<'a> {
     fn new(report: &'a Report, problem: &'a Problem) -> Self {
         let (line, column) = report.position(problem);
         let related = problem.related.iter().map(|related| {
-            let (line, column) = position(report.source(&related.file), related.span);
+            let (line, column) = related.span.position(report.source(&related.file));
             RelatedRow { file: &related.file, line, column, label: &related.label }
         });
         Self {

@@ -71,6 +71,15 @@ impl Span {
         Self { start, end: end.max(start) }
     }
 
+    /// Line and column of its first byte in the file, both from 1, the column in characters.
+    #[must_use]
+    pub fn position(self, source: &str) -> (usize, usize) {
+        let before = source.get(..self.start).unwrap_or(source);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        (line, column)
+    }
+
     /// The text there.
     #[must_use]
     pub fn of(self, source: &str) -> &str {

@@ -4,6 +4,7 @@ mod demo;
 mod explain;
 mod keys;
 mod sandbox;
+mod test;
 mod upload;
 pub(crate) mod values;
 
@@ -15,6 +16,7 @@ pub(crate) use demo::Demo;
 pub(crate) use explain::Explain;
 pub(crate) use keys::{Keys, KeysCommand, NewKey};
 pub(crate) use sandbox::Sandbox;
+pub(crate) use test::Test;
 pub(crate) use upload::Upload;
 
 /// The build's revision, where whoever builds it says so.
@@ -44,6 +46,7 @@ pub(crate) enum Command {
     Serve(Serve),
     Check(Check),
     Explain(Explain),
+    Test(Test),
     Keys(Keys),
     Schema(Schema),
     Upload(Upload),

@@ -36,6 +36,11 @@ pub(super) fn framed(before: Bytes, file: Chunks, after: Bytes) -> Body {
     boxed(framing(before).chain(file).chain(framing(after)))
 }
 
+/// Bytes that are there already.
+pub(crate) fn whole(bytes: Bytes) -> Body {
+    boxed(stream::iter((!bytes.is_empty()).then_some(Ok(bytes))))
+}
+
 /// No body at all.
 pub(super) fn none() -> Body {
     boxed(stream::empty())

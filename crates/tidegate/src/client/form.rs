@@ -3,20 +3,20 @@
 use bytes::Bytes;
 
 /// What stands around the file.
-pub(super) struct FormFrame {
+pub(crate) struct FormFrame {
     /// For `Content-Type`.
-    pub(super) content_type: String,
+    pub(crate) content_type: String,
     /// The text fields and the head of the file's part.
-    pub(super) before: Bytes,
+    pub(crate) before: Bytes,
     /// The closing delimiter.
-    pub(super) after: Bytes,
+    pub(crate) after: Bytes,
 }
 
-/// Writes the frame. `part_fields` are header fields of the file's part beside its disposition.
-pub(super) fn frame(
+/// Writes the frame; without a `filename`, the file's part has none. `part_fields` are header fields of the file's part beside its disposition.
+pub(crate) fn frame(
     boundary: &str,
     fields: &[(String, String)],
-    filename: &str,
+    filename: Option<&str>,
     part_fields: &[(&str, String)],
 ) -> FormFrame {
     let mut before = String::new();
@@ -24,10 +24,8 @@ pub(super) fn frame(
         let name = escaped(name);
         before.push_str(&format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"));
     }
-    let filename = escaped(filename);
-    before.push_str(&format!(
-        "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{filename}\"\r\n"
-    ));
+    let filename = filename.map_or_else(String::new, |filename| format!("; filename=\"{}\"", escaped(filename)));
+    before.push_str(&format!("--{boundary}\r\nContent-Disposition: form-data; name=\"file\"{filename}\r\n"));
     for (name, value) in part_fields {
         before.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -51,7 +49,7 @@ mod tests {
     #[test]
     fn text_fields_come_before_the_file() {
         let fields = [("title".to_owned(), "Red pixel".to_owned())];
-        let frame = frame("XY", &fields, "a \"b\".png", &[("Content-Type", "image/png".to_owned())]);
+        let frame = frame("XY", &fields, Some("a \"b\".png"), &[("Content-Type", "image/png".to_owned())]);
         assert_eq!(frame.content_type, "multipart/form-data; boundary=XY");
         assert_eq!(
             frame.before,

@@ -1,6 +1,6 @@
 //! The client's side of the contract: one uniform upload, streamed over HTTP/1.1 or HTTP/2, with or without TLS.
 //!
-//! Shared by `upload` and `demo`. It is written from the contract alone, so that a mistake of the gateway's forms and digests
+//! Shared by `upload`, `demo` and `test`. It is written from the contract alone, so that a mistake of the gateway's forms and digests
 //! shows against it.
 
 mod answer;
@@ -10,6 +10,7 @@ mod form;
 mod request;
 
 pub(crate) use answer::Answer;
-pub(crate) use body::{Chunks, of_chunks, of_reader};
+pub(crate) use body::{Body, Chunks, of_chunks, of_reader, whole};
 pub(crate) use connection::{Connection, Protocol};
-pub(crate) use request::{Form, Length, Offer};
+pub(crate) use form::frame;
+pub(crate) use request::{Form, Length, Offer, boundary, encoded};

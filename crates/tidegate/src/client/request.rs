@@ -93,7 +93,7 @@ impl Offer {
     fn multipart(&self, file: Chunks) -> anyhow::Result<Request<Body>> {
         let mut part_fields = vec![("Content-Type", self.media_type.clone())];
         part_fields.extend(self.repr_digest().map(|digest| ("Repr-Digest", digest)));
-        let frame = form::frame(&boundary()?, &self.params, &self.name, &part_fields);
+        let frame = form::frame(&boundary()?, &self.params, Some(&self.name), &part_fields);
         let around = frame.before.len().saturating_add(frame.after.len());
         let body = body::framed(frame.before, file, frame.after);
         let mut request = self.with_head(Method::POST, self.uri("", &[])?, body);
@@ -136,12 +136,13 @@ impl Offer {
     }
 }
 
-fn encoded(text: &str) -> String {
+/// Text as one segment of a path, one value of a query or a `filename*`.
+pub(crate) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
 }
 
 /// 128 random bits: no file contains them by chance, and none can be made to.
-fn boundary() -> anyhow::Result<String> {
+pub(crate) fn boundary() -> anyhow::Result<String> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).context("no randomness")?;
     Ok(format!("tidegate-{:032x}", u128::from_be_bytes(random)))

@@ -8,6 +8,7 @@ pub(crate) mod check;
 pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod schema;
+pub(crate) mod test;
 
 pub(crate) mod upload;
 

@@ -11,6 +11,7 @@ mod sandbox;
 mod secrets;
 mod serve;
 mod support;
+mod test;
 mod upload;
 
 use support::{Ended, tidegate};

@@ -4,6 +4,7 @@ pub(crate) mod accept;
 pub(crate) mod access;
 pub(crate) mod body;
 pub(crate) mod cors;
+pub(crate) mod example;
 pub(crate) mod fair_use;
 pub(crate) mod main;
 pub(crate) mod route;

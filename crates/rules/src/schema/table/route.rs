@@ -3,6 +3,7 @@
 use super::accept::ACCEPT;
 use super::access::ROUTE_ACCESS;
 use super::cors::CORS;
+use super::example::EXAMPLE;
 use super::fair_use::ROUTE_LIMITS;
 use super::step::STEP;
 use super::target::TARGET;
@@ -75,6 +76,11 @@ pub(crate) static ROUTE: Object = object(
             "result",
             Shape::Tree,
             "What the receipt's `result` holds. The usual keys are `id` and `url`; a `url` also becomes the `Location` of the answer.",
+        ),
+        optional(
+            "examples",
+            Shape::List(&Shape::Object(&EXAMPLE)),
+            "Uploads with the answers of a scripted upstream, and what must come of them. `tidegate test` runs them; a gateway does not.",
         ),
         later("spool"),
     ],
