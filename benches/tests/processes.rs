@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use benches::job::JobKind;
@@ -14,6 +15,12 @@ fn setting(dir: &Path) -> Setting {
     Setting { upstream: ([127, 0, 0, 1], 1).into(), job: JobKind::Raw, dir: dir.to_owned(), core: None, tls }
 }
 
+/// One test at a time: the group of this process is what all of them started, and what one starts another would see end.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn shell(script: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", script]);
@@ -22,6 +29,7 @@ fn shell(script: &str) -> Command {
 
 #[test]
 fn a_program_and_what_it_started_are_one_group_that_ends_with_it() {
+    let _alone = alone();
     let folder = tempfile::tempdir().expect("a folder");
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -49,6 +57,7 @@ fn a_program_and_what_it_started_are_one_group_that_ends_with_it() {
 
 #[test]
 fn a_program_that_does_not_start_is_told_with_its_last_words() {
+    let _alone = alone();
     let folder = tempfile::tempdir().expect("a folder");
     let address = benches::peer::free_address().expect("an address");
     let error = Running::spawn(&setting(folder.path()), shell("echo no luck today >&2; exit 3"), address);
@@ -58,6 +67,7 @@ fn a_program_that_does_not_start_is_told_with_its_last_words() {
 
 #[test]
 fn time_of_threads_that_ended_counts() {
+    let _alone = alone();
     let before = benches::process::own_cpu().expect("a clock");
     let spent = std::thread::spawn(|| {
         let began = benches::process::own_cpu().expect("a clock");
