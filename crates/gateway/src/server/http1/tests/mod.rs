@@ -86,22 +86,6 @@ async fn data(body: &mut ClientBody) -> Option<Result<Vec<u8>, BodyTrouble>> {
     poll_fn(|cx| body.poll_data(cx)).await.map(|data| data.map(|data| data.to_vec()))
 }
 
-/// Leaves a body to its connection, as a refusal does. Whether the next request may follow it.
-fn leave(request: Request<ClientBody>) -> bool {
-    match request.into_body() {
-        ClientBody::Http1(body) => body.leave(),
-        other => panic!("{other:?}"),
-    }
-}
-
-async fn whole(request: Request<ClientBody>) -> Vec<u8> {
-    let (mut body, mut all) = (request.into_body(), Vec::new());
-    while let Some(part) = data(&mut body).await {
-        all.extend(part.expect("the body is sound"));
-    }
-    all
-}
-
 /// The form of an answer to `GET` in HTTP/1.1.
 fn again() -> Form {
     Form::of(&Request::new(()).into_parts().0)

@@ -6,6 +6,22 @@ use wire::http1::gate::HeadRefusal;
 use super::*;
 use crate::ingress::drain::MAX_TIME;
 
+/// Leaves a body to its connection, as a refusal does. Whether the next request may follow it.
+fn leave(request: Request<ClientBody>) -> bool {
+    match request.into_body() {
+        ClientBody::Http1(body) => body.leave(),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn whole(request: Request<ClientBody>) -> Vec<u8> {
+    let (mut body, mut all) = (request.into_body(), Vec::new());
+    while let Some(part) = data(&mut body).await {
+        all.extend(part.expect("the body is sound"));
+    }
+    all
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_request_is_what_its_client_sent() {
     let mut bench = bench();
