@@ -1,9 +1,10 @@
-// Uploads from a real Chromium, across origins, over HTTP/1.1 and over HTTP/2 with TLS. See `run`.
+// Uploads from a real Chromium, across origins, over HTTP/1.1 and over HTTP/2 with TLS, and the admin page. See `run`.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { adminCases } from "./admin.mjs";
 import { cases } from "./cases.mjs";
 import { start } from "./stage.mjs";
 
@@ -22,8 +23,9 @@ const context = await chromium.launchPersistentContext(profile, { executablePath
 let passed = 0;
 let failed = 0;
 try {
-  for (const protocol of ["http1", "http2"]) {
-    for (const [name, test] of cases) {
+  const uploads = ["http1", "http2"].map((protocol) => [protocol, cases]);
+  for (const [protocol, some] of [...uploads, ["admin", adminCases]]) {
+    for (const [name, test] of some.filter(([name]) => name.includes(process.argv[3] ?? ""))) {
       const page = await context.newPage();
       page.setDefaultTimeout(PATIENCE_MS);
       try {

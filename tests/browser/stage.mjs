@@ -4,7 +4,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, get } from "node:http";
+import { createServer, get, request } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -30,7 +30,34 @@ export async function start(tidegate) {
     }
     rmSync(folder, { recursive: true, force: true });
   };
-  return { folder, upstream, pages: pages.origin, strangers: strangers.origin, ...gateway, stop };
+  /** A second gateway under the same configuration. */
+  const another = async () => {
+    const second = await startGateway(tidegate, folder, sandbox.environment);
+    return { ...second, stop: () => ended(second.process) };
+  };
+  return { folder, upstream, pages: pages.origin, strangers: strangers.origin, ...gateway, another, stop };
+}
+
+/** An upload that sends as much as it is told, when it is told. */
+export function beginUpload(url, size) {
+  let sent = 0;
+  const upload = request(url, { method: "PUT", headers: { "Content-Length": size } });
+  const answer = new Promise((resolve, reject) => {
+    upload.on("error", reject);
+    upload.on("response", async (response) => {
+      const chunks = [];
+      for await (const chunk of response) chunks.push(chunk);
+      resolve({ status: response.statusCode, body: JSON.parse(Buffer.concat(chunks)) });
+    });
+  });
+  // Whoever leaves does not wait for the answer.
+  answer.catch(() => {});
+  const send = (count) => new Promise((resolve) => {
+    sent += count;
+    upload.write(Buffer.alloc(count), resolve);
+    if (sent === size) upload.end();
+  });
+  return { send, answer: () => answer, leave: () => upload.destroy() };
 }
 
 function listen(server) {
@@ -163,12 +190,15 @@ async function startGateway(tidegate, folder, environment) {
     child.on("exit", () => reject(new Error(`the gateway ended:\n${log.join("\n")}`)));
   });
   const [plain, secure] = told.listening;
+  const admin = `http://${told.admin}`;
+  const readAdmin = (path) => read(`${admin}${path}`);
   const metric = async (series) => {
-    const text = await read(`http://${told.admin}/metrics`);
+    const text = await readAdmin("/metrics");
     const line = text.split("\n").find((line) => line.startsWith(series));
     return line ? Number(line.split(" ").pop()) : 0;
   };
-  return { process: child, log, metric, http1: `http://${plain}`, http2: `https://${secure}` };
+  const status = async () => JSON.parse(await readAdmin("/status"));
+  return { process: child, log, metric, admin, readAdmin, status, http1: `http://${plain}`, http2: `https://${secure}` };
 }
 
 function read(url) {

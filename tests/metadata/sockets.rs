@@ -341,9 +341,24 @@ async fn the_admin_side_shows_nothing_that_a_client_wrote() {
         }
         tokio::task::yield_now().await;
     };
-    let page = stage.admin("/").await;
-    assert!(page.contains("Uploads in flight: 1"), "{page}");
-    for text in [shown, page, stage.admin("/routes").await, stage.admin("/metrics").await] {
+    // Problems whose details hold what the client wrote, and one of an upstream that repeats it.
+    let (refused, _) = stage.send(Request::put(format!("/json/{name}?{evil}={evil}")), "x").await;
+    assert!(refused.json()["detail"].as_str().is_some_and(|detail| detail.contains("<script")), "{refused:?}");
+    let put = async |path: String| {
+        let request = Request::put(path).body(vec![b'x']).expect("a request");
+        client::http1(stage.rig.address(), request).await.expect("an answer")
+    };
+    while stage.peer.unused() > 0 {
+        put("/raw/a.png?a=1&b=2".to_owned()).await;
+    }
+    let repeats = json!({ "error": { "code": "<svg>", "message": "<script>alert(1)</script>" } });
+    stage.peer.push(Reply::json(400, &repeats));
+    assert_eq!(put(format!("/raw/{name}?a={evil}&b={evil}")).await.problem(), "upstream-refused");
+    let status = stage.admin("/status").await;
+    for problem in [refused.problem().as_str(), "upstream-refused"] {
+        assert!(status.contains(problem), "{problem} is shown: {status}");
+    }
+    for text in [shown, status, stage.admin("/routes").await, stage.admin("/metrics").await] {
         for evil in ["<script", "onerror", "<img", "<svg", "alert(1)"] {
             assert!(!text.contains(evil), "{evil} in {text}");
         }

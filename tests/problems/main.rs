@@ -2,6 +2,7 @@
 //! snapshot, and metrics, admin pages and logs say the same.
 
 mod admin;
+mod cancel;
 mod capacity;
 mod connections;
 mod files;

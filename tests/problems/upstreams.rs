@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::support::{PLAIN, Stage, put, stored};
 
 /// A rule with a step before and one after the transfer, and an undo.
-const STEPS: &str = "
+pub(crate) const STEPS: &str = "
 route: files
 path: /files
 targets:

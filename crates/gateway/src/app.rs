@@ -12,7 +12,9 @@ use crate::access::{ClientCertificate, Gatekeeper};
 use crate::budget::Budget;
 use crate::fairuse::{FairUse, HeldBack};
 use crate::ingress::drain::Drains;
+use crate::load::LatestLoad;
 use crate::metrics::Metrics;
+use crate::problems::RecentProblems;
 use crate::uploads::UploadTable;
 use crate::upstream::Upstreams;
 
@@ -21,6 +23,8 @@ use crate::upstream::Upstreams;
 pub struct App {
     /// The checked configuration.
     pub config: Arc<Config>,
+    /// The version of the program.
+    pub version: &'static str,
     /// Which configuration it is, from 1.
     pub generation: i64,
     /// Who may send what.
@@ -31,6 +35,10 @@ pub struct App {
     pub metrics: Arc<Metrics>,
     /// The memory that all body buffers come out of.
     pub budget: Arc<Budget>,
+    /// What became of the latest attempt to load a configuration.
+    pub loads: Arc<LatestLoad>,
+    /// What went wrong in the last hour.
+    pub problems: Arc<RecentProblems>,
     /// Uploads in flight.
     pub uploads: Arc<UploadTable>,
     /// What clients may take, and took.

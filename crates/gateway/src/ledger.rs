@@ -112,7 +112,7 @@ impl Ledger {
 fn outcome(end: &Result<Stored, Failure>) -> Outcome {
     match end {
         Ok(_) => Outcome::Completed,
-        Err(failure) if failure.problem == Problem::ClientGone => Outcome::Cancelled,
+        Err(Failure { problem: Problem::ClientGone | Problem::UploadCancelled, .. }) => Outcome::Cancelled,
         Err(failure) if failure.blame == Blame::Client => Outcome::Refused,
         // Nothing was begun for it. An upload that a drain aborted has a step and failed.
         Err(Failure { problem: Problem::Overloaded | Problem::Draining, step: None, .. }) => Outcome::Refused,

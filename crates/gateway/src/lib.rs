@@ -33,6 +33,7 @@ pub mod fairuse;
 mod files;
 pub mod memory;
 pub mod metrics;
+pub mod problems;
 pub mod secrets;
 pub mod uploads;
 pub mod upstream;

@@ -22,7 +22,7 @@ use crate::app::{App, ConnectionInfo};
 use crate::attended::Attended;
 use crate::cors::Preflight;
 use crate::ingress::refused::RefusedHead;
-use crate::ingress::{self, Arrival, BodyReader, ClientBody, ClientFile, NotLetIn, UploadRequest};
+use crate::ingress::{self, Arrival, BodyReader, ClientBody, ClientFile, NotLetIn, Place, UploadRequest};
 use crate::ledger::Ledger;
 use crate::metrics::PreflightVerdict;
 use crate::respond::{self, Reply};
@@ -96,6 +96,7 @@ fn reject(app: &App, ledger: &Ledger, connection: &ConnectionInfo, refused: Refu
     let failure = refused.failure();
     app.metrics.rejected(refused.rejection());
     ledger.note_rejection(&failure, connection.peer);
+    app.problems.note(ledger, &failure);
     respond::problem(ledger, &failure, true)
 }
 
@@ -108,7 +109,10 @@ fn settle(app: &App, ledger: &Ledger, end: Result<Stored, Failure>, received: u6
     ledger.close(&metrics, &end, received);
     match &end {
         Ok(stored) => respond::receipt(ledger, stored),
-        Err(failure) => respond::problem(ledger, failure, unread),
+        Err(failure) => {
+            app.problems.note(ledger, failure);
+            respond::problem(ledger, failure, unread)
+        }
     }
 }
 
@@ -128,9 +132,10 @@ fn may_be_stored(end: &Result<Stored, Failure>) -> bool {
 
 async fn stages(arrival: Box<Arrival>, body: &mut BodyReader, around: &Surroundings) -> Result<Stored, Failure> {
     // Held to the end: the upload's memory, and its entry in the table.
-    let (plan, mut file, _place) = {
-        let (UploadRequest { offer, mut file }, place) = ingress::read(arrival, body).await?;
-        (admit_and_plan(offer, &mut file, &around.route).await?, file, place)
+    let (plan, mut file, _place) = tokio::select! {
+        biased;
+        planned = read_and_plan(arrival, body, around) => planned?,
+        why = around.live.interrupted() => return Err(Failure::before_transfer(&around.route, why)),
     };
 
     let verify = Verification::of(&plan);
@@ -145,6 +150,16 @@ async fn stages(arrival: Box<Arrival>, body: &mut BodyReader, around: &Surroundi
         Ok(receipt) => Ok(Stored { receipt, file: facts.complete(&transferred.file) }),
         Err(broken) => Err(take_back(*broken, around).boxed().await),
     }
+}
+
+/// Reads as far as it takes to say what is to be done.
+async fn read_and_plan<'a>(
+    arrival: Box<Arrival>,
+    body: &'a mut BodyReader,
+    around: &Surroundings,
+) -> Result<(TransferPlan, ClientFile<'a>, Place), Failure> {
+    let (UploadRequest { offer, mut file }, place) = ingress::read(arrival, body).await?;
+    Ok((admit_and_plan(offer, &mut file, &around.route).await?, file, place))
 }
 
 /// All that an upload needs of chance: form boundaries, pauses, an idempotency key.

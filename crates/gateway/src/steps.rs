@@ -1,7 +1,7 @@
 //! Prepare and finalize: sends the requests that `rules::run` asks for and reports what came back.
 //!
 //! No decision is made here. An upload can be interrupted between and during requests: by its client until the last bytes
-//! were released, and by the end of a drain at any time. What a request began is learned before it is given up.
+//! were released, and by an operator or the end of a drain at any time. What a request began is learned before it is given up.
 
 use std::pin::pin;
 use std::time::Instant;
@@ -38,7 +38,7 @@ pub(crate) struct Broken {
 /// # Errors
 /// Whatever a step can meet.
 pub(crate) async fn prepare(mut begun: Begun, around: &Surroundings) -> Result<Prepared, Box<Broken>> {
-    match carry_out(&mut begun, around, Interrupts::ByClientOrDrain).await {
+    match carry_out(&mut begun, around, Interrupts::ByAnyone).await {
         Ok(Pause::Transfer(request)) => Ok(Prepared { begun, request }),
         Ok(Pause::Finished(_)) => Err(broken(Failure::internal("the rule ended before its transfer"), begun)),
         Err(failure) => Err(broken(*failure, begun)),
@@ -50,7 +50,7 @@ pub(crate) async fn prepare(mut begun: Begun, around: &Surroundings) -> Result<P
 /// # Errors
 /// Whatever a step can meet.
 pub(crate) async fn finalize(mut begun: Begun, around: &Surroundings) -> Result<Receipt, Box<Broken>> {
-    match carry_out(&mut begun, around, Interrupts::ByDrain).await {
+    match carry_out(&mut begun, around, Interrupts::ByOperator).await {
         Ok(Pause::Finished(receipt)) => Ok(receipt),
         Ok(Pause::Transfer(_)) => Err(broken(Failure::internal("the rule asked for a second transfer"), begun)),
         Err(failure) => Err(broken(*failure, begun)),
@@ -70,23 +70,25 @@ enum Pause {
 /// Who may interrupt.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Interrupts {
-    ByClientOrDrain,
-    ByDrain,
+    /// The client, an operator, or the end of a drain.
+    ByAnyone,
+    /// An operator or the end of a drain.
+    ByOperator,
 }
 
 impl Interrupts {
     const fn stage(self) -> Stage {
         match self {
-            Self::ByClientOrDrain => Stage::Prepare,
-            Self::ByDrain => Stage::Finalize,
+            Self::ByAnyone => Stage::Prepare,
+            Self::ByOperator => Stage::Finalize,
         }
     }
 
     /// Returns when somebody interrupts.
     async fn interrupted(self, around: &Surroundings) -> TransferTrouble {
         tokio::select! {
-            () = around.app.aborting.cancelled() => TransferTrouble::Draining,
-            () = around.client_gone.cancelled(), if self == Self::ByClientOrDrain => TransferTrouble::ClientGone,
+            why = around.live.interrupted() => why,
+            () = around.client_gone.cancelled(), if self == Self::ByAnyone => TransferTrouble::ClientGone,
         }
     }
 }

@@ -1,11 +1,15 @@
 //! The admin side: metrics, health, and what the gateway is doing, on a listener of its own.
 //!
-//! It is for operators: loopback by default, reads only, and its answers name no client, file or secret. Its few places for
-//! connections are its own, so that a scraper is served while clients are refused.
+//! It is for operators: loopback by default, reads but for ending an upload, and its answers name no client, file or secret. Its few
+//! places for connections are its own, so that a scraper is served while clients are refused.
 
+mod cancel;
+mod events;
+mod history;
 mod page;
 mod respond;
 mod routes;
+mod state;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -20,9 +24,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::Current;
+use history::History;
 
 /// Connections at once: a few scrapers, probes and people.
 const CONNECTIONS: usize = 64;
+/// Of these, for open pages, which keep theirs.
+const VIEWERS: usize = 16;
 /// For a head, and between two requests: longer than the usual scrape interval of 15 seconds to a minute.
 const HEAD: Duration = Duration::from_secs(75);
 /// Scrapers' heads are small, and so are the buffers for them.
@@ -32,19 +39,28 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the admin side shows.
 #[derive(Debug)]
-pub struct Admin(Arc<Current>);
+pub struct Admin {
+    current: Arc<Current>,
+    history: History,
+    /// Places for open pages.
+    viewers: Arc<Semaphore>,
+}
 
 impl Admin {
     /// The admin side of this gateway.
     #[must_use]
     pub fn new(current: Arc<Current>) -> Self {
-        Self(current)
+        Self { current, history: History::new(), viewers: Arc::new(Semaphore::new(VIEWERS)) }
     }
 }
 
 /// Serves until `end`.
 pub(crate) async fn serve(socket: TcpListener, admin: Admin, end: CancellationToken) {
     let admin = Arc::new(admin);
+    tokio::spawn({
+        let (admin, end) = (Arc::clone(&admin), end.clone());
+        async move { end.run_until_cancelled(admin.history.keep(&admin.current)).await }
+    });
     let free = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let accepted = tokio::select! {
@@ -72,7 +88,7 @@ pub(crate) async fn serve(socket: TcpListener, admin: Admin, end: CancellationTo
 
 async fn connection(stream: TcpStream, admin: Arc<Admin>) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let answer = respond::answer(&admin.0.app(), request.method(), request.uri().path(), request.headers());
+        let answer = respond::answer(&admin, request.method(), request.uri().path(), request.headers());
         async move { Ok::<_, Infallible>(answer) }
     });
     let served = hyper::server::conn::http1::Builder::new()

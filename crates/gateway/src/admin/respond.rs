@@ -1,50 +1,106 @@
 //! The admin side's answers, one function per path.
 
-use bytes::Bytes;
-use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
-use http_body_util::Full;
-use serde_json::json;
+use std::convert::Infallible;
+use std::sync::Arc;
 
-use super::{page, routes};
+use bytes::Bytes;
+use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Admin, cancel, events, page, routes, state};
 use crate::app::App;
 use crate::metrics::{OPENMETRICS_TYPE, TEXT_TYPE};
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
-const HTML: &str = "text/html; charset=utf-8";
+const EVENTS: &str = "text/event-stream";
 
-/// The page has a style sheet of its own and needs nothing else; this keeps it so.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+/// An answer: at once, or for as long as somebody reads it.
+pub(super) type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
-type Answer = Response<Full<Bytes>>;
+/// What can be read, and what nothing else is done with.
+const READS: &str = "GET, HEAD";
+const READS_AND_DELETE: &str = "GET, HEAD, DELETE";
+
+/// When a page that found no place may try again, in seconds.
+const COME_BACK: &str = "5";
+
+/// One request.
+pub(super) struct Asked<'a> {
+    pub(super) admin: &'a Arc<Admin>,
+    pub(super) app: &'a App,
+    pub(super) method: &'a Method,
+    pub(super) headers: &'a HeaderMap,
+}
 
 /// Answers one request. HEAD is answered like GET; the server leaves the body out.
-pub(super) fn answer(app: &App, method: &Method, path: &str, headers: &HeaderMap) -> Answer {
-    let page: fn(&App, &HeaderMap) -> Answer = match path {
-        "/" => index,
-        "/metrics" => metrics,
-        "/healthz" => |_, _| text(StatusCode::OK, "ok\n"),
-        "/readyz" => ready,
-        "/routes" => |app, _| of(StatusCode::OK, JSON, Bytes::from(routes::summary(&app.config).to_string())),
-        "/uploads" => uploads,
-        _ => return text(StatusCode::NOT_FOUND, "there is nothing here\n"),
-    };
-    if method == Method::GET || method == Method::HEAD {
-        return page(app, headers);
+pub(super) fn answer(admin: &Arc<Admin>, method: &Method, path: &str, headers: &HeaderMap) -> Answer {
+    let app = &*admin.current.app();
+    let asked = Asked { admin, app, method, headers };
+    if let Some(id) = path.strip_prefix("/uploads/") {
+        return one_upload(&asked, id);
     }
-    with(text(StatusCode::METHOD_NOT_ALLOWED, "this can only be read\n"), ALLOW, "GET, HEAD")
+    let page: fn(&Asked<'_>) -> Answer = match path {
+        "/metrics" => metrics,
+        "/healthz" => |_| text(StatusCode::OK, "ok\n"),
+        "/readyz" => ready,
+        "/routes" => |asked| in_json(StatusCode::OK, &routes::summary(&asked.app.config)),
+        "/uploads" => |asked| in_json(StatusCode::OK, &json!({ "uploads": asked.app.uploads.statuses(usize::MAX) })),
+        "/status" => |asked| in_json(StatusCode::OK, &state::now(asked.app, &asked.admin.history)),
+        "/events" => watch,
+        _ => match page::file(path) {
+            Some(file) if asked.reads() => return file,
+            Some(_) => only_read,
+            None => return text(StatusCode::NOT_FOUND, "there is nothing here\n"),
+        },
+    };
+    if asked.reads() { page(&asked) } else { only_read(&asked) }
 }
 
-fn index(app: &App, _: &HeaderMap) -> Answer {
-    let html = page::render(app);
-    with(of(StatusCode::OK, HTML, Bytes::from(html)), CONTENT_SECURITY_POLICY, POLICY)
+fn only_read(_: &Asked<'_>) -> Answer {
+    with(text(StatusCode::METHOD_NOT_ALLOWED, "this can only be read\n"), ALLOW, READS)
 }
 
-fn metrics(app: &App, headers: &HeaderMap) -> Answer {
-    app.uploads.settle();
-    let metrics = &app.metrics;
-    if wants_openmetrics(headers) {
+impl Asked<'_> {
+    fn reads(&self) -> bool {
+        self.method == Method::GET || self.method == Method::HEAD
+    }
+}
+
+fn one_upload(asked: &Asked<'_>, id: &str) -> Answer {
+    let Ok(id) = Uuid::try_parse(id) else { return cancel::not_in_flight() };
+    if asked.method == Method::DELETE {
+        return cancel::cancel(asked, id);
+    }
+    if asked.reads() {
+        let status = asked.app.uploads.status(id);
+        return status.map_or_else(cancel::not_in_flight, |status| in_json(StatusCode::OK, &json!(status)));
+    }
+    let refusal = text(StatusCode::METHOD_NOT_ALLOWED, "an upload can be read or cancelled\n");
+    with(refusal, ALLOW, READS_AND_DELETE)
+}
+
+/// Events for as long as they are read. Scrapers and probes keep their places however many pages are open.
+fn watch(asked: &Asked<'_>) -> Answer {
+    let Ok(place) = Arc::clone(&asked.admin.viewers).try_acquire_owned() else {
+        let full = text(StatusCode::SERVICE_UNAVAILABLE, "too many pages are open; try again\n");
+        return with(full, RETRY_AFTER, COME_BACK);
+    };
+    if asked.method == Method::HEAD {
+        return of(StatusCode::OK, EVENTS, Bytes::new());
+    }
+    let events = StreamBody::new(events::stream(Arc::clone(asked.admin), place));
+    headed(StatusCode::OK, EVENTS, events.boxed_unsync())
+}
+
+fn metrics(asked: &Asked<'_>) -> Answer {
+    asked.app.uploads.settle();
+    let metrics = &asked.app.metrics;
+    if wants_openmetrics(asked.headers) {
         return of(StatusCode::OK, OPENMETRICS_TYPE, Bytes::from(metrics.openmetrics()));
     }
     match metrics.text() {
@@ -57,16 +113,11 @@ fn metrics(app: &App, headers: &HeaderMap) -> Answer {
 }
 
 /// Ready once the listeners are bound, which they are before this answers, until drain begins.
-fn ready(app: &App, _: &HeaderMap) -> Answer {
-    if app.draining.is_cancelled() {
+fn ready(asked: &Asked<'_>) -> Answer {
+    if asked.app.draining.is_cancelled() {
         return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
     }
     text(StatusCode::OK, "ready\n")
-}
-
-fn uploads(app: &App, _: &HeaderMap) -> Answer {
-    let body = json!({ "uploads": app.uploads.statuses() });
-    of(StatusCode::OK, JSON, Bytes::from(body.to_string()))
 }
 
 /// Whether `Accept` names OpenMetrics with a weight above zero and no smaller than the text format's (RFC 9110 section 12.5.1).
@@ -88,18 +139,26 @@ fn wants_openmetrics(headers: &HeaderMap) -> bool {
     open > 0.0 && open >= plain
 }
 
-fn text(status: StatusCode, body: &'static str) -> Answer {
+pub(super) fn text(status: StatusCode, body: &'static str) -> Answer {
     of(status, TEXT, Bytes::from_static(body.as_bytes()))
 }
 
-fn of(status: StatusCode, kind: &'static str, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
+pub(super) fn in_json(status: StatusCode, body: &Value) -> Answer {
+    of(status, JSON, Bytes::from(body.to_string()))
+}
+
+pub(super) fn of(status: StatusCode, kind: &'static str, body: Bytes) -> Answer {
+    headed(status, kind, Full::new(body).boxed_unsync())
+}
+
+fn headed(status: StatusCode, kind: &'static str, body: UnsyncBoxBody<Bytes, Infallible>) -> Answer {
+    let mut answer = Response::new(body);
     *answer.status_mut() = status;
     let answer = with(answer, CONTENT_TYPE, kind);
     with(answer, CACHE_CONTROL, "no-store")
 }
 
-fn with(mut answer: Answer, name: HeaderName, value: &'static str) -> Answer {
+pub(super) fn with(mut answer: Answer, name: HeaderName, value: &'static str) -> Answer {
     answer.headers_mut().insert(name, HeaderValue::from_static(value));
     answer
 }

@@ -48,7 +48,7 @@ fn of_need(need: Option<&Need>) -> Value {
 }
 
 fn of_accept(accept: &Accept) -> Value {
-    let by_type: Map<_, _> = accept.size.by_type.iter().map(|(kind, max)| (name_of(kind), json!(max))).collect();
+    let by_type: Map<_, _> = accept.size.by_type.iter().map(|(kind, max)| (kind.to_string(), json!(max))).collect();
     json!({
         "min_bytes": accept.size.min,
         "max_bytes": accept.size.max,
@@ -75,11 +75,7 @@ fn of_cors(cors: &Cors) -> Value {
 }
 
 fn names_of(types: &[TypePattern]) -> Vec<String> {
-    types.iter().map(name_of).collect()
-}
-
-fn name_of(kind: &TypePattern) -> String {
-    format!("{}/{}", kind.kind, kind.subtype)
+    types.iter().map(ToString::to_string).collect()
 }
 
 fn of_param(param: &Param) -> Value {

@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::*;
@@ -20,12 +21,16 @@ fn gateway() -> Gateway {
     Gateway::start(Arc::new(config()), needs()).expect("the gateway starts")
 }
 
+fn admin(gateway: &Gateway) -> Arc<Admin> {
+    Arc::new(Admin::new(Arc::new(Current::new(gateway.app()))))
+}
+
 async fn ask(gateway: &Gateway, method: Method, path: &str, accept: Option<&'static str>) -> Shown {
     let mut headers = HeaderMap::new();
     if let Some(accept) = accept {
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     }
-    let answer = respond::answer(&gateway.app(), &method, path, &headers);
+    let answer = respond::answer(&admin(gateway), &method, path, &headers);
     let (head, body) = answer.into_parts();
     let Ok(body) = body.collect().await;
     let body = String::from_utf8(body.to_bytes().to_vec()).expect("every answer is text");
@@ -81,7 +86,7 @@ async fn metrics_show_uploads_that_are_still_under_way() {
 #[tokio::test]
 async fn only_reads_and_only_what_is_there() {
     let gateway = gateway();
-    for path in ["/", "/metrics", "/healthz", "/readyz", "/routes", "/uploads"] {
+    for path in ["/", "/page.js", "/metrics", "/healthz", "/readyz", "/routes", "/uploads", "/status", "/events"] {
         assert_eq!(ask(&gateway, Method::HEAD, path, None).await.status, StatusCode::OK, "{path}");
         let refused = ask(&gateway, Method::POST, path, None).await;
         assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
@@ -93,13 +98,111 @@ async fn only_reads_and_only_what_is_there() {
 }
 
 #[tokio::test]
-async fn the_page_needs_no_other_resource() {
-    let shown = ask(&gateway(), Method::GET, "/", None).await;
-    assert!(shown.headers[header::CONTENT_SECURITY_POLICY].to_str().expect("a text").starts_with("default-src 'none'"));
-    assert!(shown.body.contains("<strong>ready</strong>"));
-    for outside in ["src=", "http://", "https://", "<script", "@import"] {
-        assert!(!shown.body.contains(outside), "{outside}");
+async fn the_page_needs_nothing_from_elsewhere() {
+    let gateway = gateway();
+    let page = ask(&gateway, Method::GET, "/", None).await;
+    let policy = page.headers[header::CONTENT_SECURITY_POLICY].to_str().expect("a text");
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    let mut waiting = vec![page.body];
+    let mut files = 0;
+    while let Some(text) = waiting.pop() {
+        for outside in ["http:", "https:", "src=\"/", "href=\"/", "@import", "url("] {
+            let found = text.replace("http://www.w3.org/2000/svg", "");
+            assert!(!found.contains(outside), "{outside} in {text}");
+        }
+        let named = text.split(['"', '\'']).map(|name| name.strip_prefix("./").unwrap_or(name));
+        let files_of_it: Vec<_> = named.filter(|name| name.ends_with(".js") || name.ends_with(".css")).collect();
+        for name in files_of_it {
+            let file = ask(&gateway, Method::GET, &format!("/{name}"), None).await;
+            assert_eq!(file.status, StatusCode::OK, "{name}");
+            assert_eq!(file.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+            files += 1;
+            // Names form no circle, but `parts.js` is named by all.
+            if name != "parts.js" {
+                waiting.push(file.body);
+            }
+        }
     }
+    assert!(files >= 6, "{files} files");
+}
+
+#[tokio::test]
+async fn the_status_tells_what_the_page_shows() {
+    let gateway = gateway();
+    let app = gateway.app();
+    let upload = app.uploads.enter(Uuid::now_v7(), &app.metrics.unmatched()).expect("there is a place");
+    upload.live().progress().add_received(123);
+    app.loads.refused_because("main.yaml:1:1: wrong");
+    let status: Value =
+        serde_json::from_str(&ask(&gateway, Method::GET, "/status", None).await.body).expect("it is JSON");
+    assert_eq!((&status["state"], &status["in_flight"]["uploads"]), (&"ready".into(), &1.into()));
+    assert_eq!((&status["received_bytes"], &status["uploads"][0]["received_bytes"]), (&123.into(), &123.into()));
+    assert_eq!(status["configuration"]["generation"], 1);
+    assert_eq!(status["configuration"]["refused"]["why"], "main.yaml:1:1: wrong");
+    assert_eq!(status["memory"]["limit_bytes"], app.budget.limit());
+    let unmatched = status["routes"].as_array().and_then(|routes| routes.last()).expect("there are routes");
+    assert_eq!(
+        (&unmatched["route"], &unmatched["in_flight"], &unmatched["failed"]),
+        (&"none".into(), &1.into(), &0.into())
+    );
+}
+
+#[tokio::test]
+async fn an_upload_is_read_and_cancelled_by_its_id() {
+    let gateway = gateway();
+    let app = gateway.app();
+    let id = Uuid::now_v7();
+    let path = format!("/uploads/{id}");
+    assert_eq!(ask(&gateway, Method::DELETE, &path, None).await.status, StatusCode::NOT_FOUND);
+    let upload = app.uploads.enter(id, &app.metrics.unmatched()).expect("there is a place");
+    let shown: Value = serde_json::from_str(&ask(&gateway, Method::GET, &path, None).await.body).expect("it is JSON");
+    assert_eq!(shown["upload_id"], id.to_string());
+    let refused = ask(&gateway, Method::POST, &path, None).await;
+    assert_eq!(
+        (refused.status, &refused.headers[header::ALLOW]),
+        (StatusCode::METHOD_NOT_ALLOWED, &"GET, HEAD, DELETE".parse().expect("a value"))
+    );
+    assert!(futures::FutureExt::now_or_never(upload.live().interrupted()).is_none());
+    assert_eq!(ask(&gateway, Method::DELETE, &path, None).await.status, StatusCode::ACCEPTED);
+    assert!(futures::FutureExt::now_or_never(upload.live().interrupted()).is_some());
+    for path in ["/uploads/", "/uploads/1", "/uploads/../metrics"] {
+        assert_eq!(ask(&gateway, Method::DELETE, path, None).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_get_the_status_every_second_and_the_history_when_it_grew() {
+    let admin = admin(&gateway());
+    let answer = respond::answer(&admin, &Method::GET, "/events", &HeaderMap::new());
+    assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/event-stream");
+    let mut body = answer.into_body();
+    let mut next = async || {
+        let Ok(frame) = body.frame().await.expect("it does not end");
+        String::from_utf8(frame.into_data().expect("bytes").to_vec()).expect("a text")
+    };
+    let begun = Instant::now();
+    let first = next().await;
+    assert!(first.starts_with("retry: ") && first.contains("event: history\n"), "{first}");
+    let second = next().await;
+    assert!(second.starts_with("event: status\ndata: {"), "{second}");
+    assert_eq!(begun.elapsed(), Duration::from_secs(1));
+    let keeping = tokio::spawn(async move { admin.history.keep(&admin.current).await });
+    let third = next().await;
+    assert!(third.contains("event: history\n") && third.contains("event: status\n"), "{third}");
+    keeping.abort();
+}
+
+#[tokio::test]
+async fn open_pages_leave_places_to_scrapers() {
+    let admin = admin(&gateway());
+    let watch = || respond::answer(&admin, &Method::GET, "/events", &HeaderMap::new());
+    let mut open: Vec<_> = (0..VIEWERS).map(|_| watch()).collect();
+    assert!(open.iter().all(|answer| answer.status() == StatusCode::OK));
+    let refused = watch();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers().contains_key(header::RETRY_AFTER));
+    open.pop();
+    assert_eq!(watch().status(), StatusCode::OK, "a page was closed");
 }
 
 #[tokio::test]

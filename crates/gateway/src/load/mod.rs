@@ -3,6 +3,7 @@
 //! What the files mean is decided by `rules::check`; this only fetches texts. They come from the operator, but are bounded all the
 //! same: a pattern that matches a data directory must not fill the memory.
 
+mod latest;
 mod sources;
 
 use std::fs::File;
@@ -16,6 +17,7 @@ use rules::config::{ApiKeys, Config, Example, Examples};
 use rules::diagnostics::Report;
 use rules::source::MAX_FILE_LEN;
 
+pub use latest::{Known, LatestLoad};
 pub use sources::{Look, Sources};
 
 use crate::files::NOT_REGULAR;

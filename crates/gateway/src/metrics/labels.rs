@@ -13,7 +13,7 @@ pub enum Outcome {
     Refused,
     /// By any other problem.
     Failed,
-    /// The client went away.
+    /// The client went away, or an operator ended it.
     Cancelled,
 }
 

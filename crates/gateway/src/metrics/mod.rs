@@ -8,6 +8,7 @@ mod labels;
 mod openmetrics;
 mod route;
 mod series;
+mod totals;
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
@@ -19,6 +20,7 @@ use rules::config::Route;
 pub(crate) use labels::side_label;
 pub use labels::{Outcome, PreflightVerdict, Rejection, StepStatus, UndoOutcome};
 pub use route::{RouteMetrics, StepMetrics};
+pub use totals::{Durations, Totals};
 
 use crate::access::Reason;
 use crate::budget::Budget;
@@ -71,6 +73,17 @@ impl Metrics {
     pub fn route(&self, name: &str) -> RouteMetrics {
         let known = self.routes.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         known.get(name).unwrap_or(&self.unmatched).clone()
+    }
+
+    /// How uploads of each route have ended so far, in the order of their names; what matched no route is the last.
+    #[must_use]
+    pub fn totals(&self) -> Vec<(Arc<str>, Totals)> {
+        let known = self.routes.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut all: Vec<_> = known.values().map(|route| (Arc::clone(route.name()), route.totals())).collect();
+        drop(known);
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all.push((Arc::clone(self.unmatched.name()), self.unmatched.totals()));
+        all
     }
 
     /// The handles of `route="none"`: for requests that matched no route.

@@ -12,6 +12,7 @@ use rules::run::RetryReason;
 
 use super::labels::{Outcome, PreflightVerdict, StepStatus, UndoOutcome, retry_label, side_label};
 use super::series::Series;
+use super::totals::{Durations, Totals};
 use crate::transfer::Side;
 
 /// The reason label of a completed upload.
@@ -168,6 +169,17 @@ impl RouteMetrics {
             Side::Client => self.inner.client_stall.inc_by(time.as_secs_f64()),
             Side::Upstream => self.inner.upstream_stall.inc_by(time.as_secs_f64()),
             Side::Gateway => self.inner.throttled.inc_by(time.as_secs_f64()),
+        }
+    }
+
+    /// How uploads have ended so far, and the bytes received, those of uploads in flight as of the last `settle`.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        Totals {
+            ended: Outcome::ALL
+                .map(|one| self.inner.durations.get(one as usize).map_or(0, Histogram::get_sample_count)),
+            received: self.inner.received.get(),
+            completed: self.inner.durations.get(Outcome::Completed as usize).map(Durations::of).unwrap_or_default(),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::budget::Budget;
 use crate::fairuse::{Clock, FairUse};
 use crate::ingress::drain::Drains;
+use crate::load::LatestLoad;
 use crate::metrics::Metrics;
 use crate::secrets::Secrets;
 use crate::uploads::UploadTable;
@@ -22,24 +23,27 @@ pub(super) fn first(config: Arc<Config>, needs: Dependencies) -> Result<App, Sta
     let budget = Budget::new(config.limits.memory);
     let metrics = Arc::new(Metrics::new(Arc::clone(&budget), needs.version, needs.revision)?);
     metrics.add_routes(&config.routes);
-    let tasks = TaskTracker::new();
+    let (tasks, aborting) = (TaskTracker::new(), CancellationToken::new());
     let upstreams = Arc::new(Upstreams::new(&config, Arc::clone(&needs.secrets), needs.resolver)?);
     let (secrets, before) = (&needs.secrets, None);
     let means = Means { secrets, upstreams: &upstreams, budget: &budget, metrics: &metrics, tasks: &tasks, before };
     let access = Arc::new(Gatekeeper::new(&config, &means)?);
     metrics.watch_secrets(Arc::clone(&needs.secrets));
     Ok(App {
+        version: needs.version,
         generation: 1,
         access,
         fair_use: FairUse::new(&config, &metrics, Clock::default()),
         drains: Drains::default(),
         upstreams,
+        loads: Arc::new(LatestLoad::new(Arc::clone(&metrics))),
+        problems: Arc::default(),
         metrics,
         budget,
-        uploads: UploadTable::new(config.limits.uploads),
+        uploads: UploadTable::new(config.limits.uploads, aborting.clone()),
         tasks,
         draining: CancellationToken::new(),
-        aborting: CancellationToken::new(),
+        aborting,
         config,
     })
 }
@@ -58,6 +62,7 @@ pub(super) fn next(
     // The handles of limits and uploads are looked up by route.
     metrics.add_routes(&config.routes);
     Ok(App {
+        version: before.version,
         generation: before.generation.saturating_add(1),
         access,
         fair_use: before.fair_use.under(&config, metrics),
@@ -65,6 +70,8 @@ pub(super) fn next(
         upstreams,
         metrics: Arc::clone(metrics),
         budget: Arc::clone(budget),
+        loads: Arc::clone(&before.loads),
+        problems: Arc::clone(&before.problems),
         uploads: Arc::clone(&before.uploads),
         tasks: tasks.clone(),
         draining: before.draining.clone(),

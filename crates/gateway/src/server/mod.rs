@@ -25,7 +25,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use futures::future::BoxFuture;
 use http::Request;
@@ -161,7 +160,7 @@ impl Gateway {
         tokio::spawn(admin::serve(admin.socket, Admin::new(Arc::clone(&current)), admin_end.clone()));
         let entrances = listeners::open(planned, &shared);
         tracing::info!(address = %admin_address, "metrics and health are served");
-        app.metrics.config_loaded(app.generation, SystemTime::now());
+        app.loads.took_effect(app.generation);
         Ok(Self {
             current,
             running: Mutex::new(Running { shared, entrances }),

@@ -4,7 +4,6 @@
 //! under changes in one step. Uploads in flight keep what they began with.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use rules::config::Config;
 use tokio::sync::Semaphore;
@@ -36,7 +35,7 @@ impl Gateway {
         let mut running = self.running();
         let before = self.current.app();
         let refused = |error| {
-            before.metrics.config_refused();
+            before.loads.refused(&error);
             error
         };
         let next = generation::next(&before, config, secrets, Arc::clone(&self.resolver)).map_err(refused)?;
@@ -56,7 +55,7 @@ impl Gateway {
         self.resize_places(&running.shared.free, old.limits.connections, new.limits.connections);
         let entrances = listeners::open(planned, &running.shared);
         end_all_but(&entrances, &std::mem::replace(&mut running.entrances, entrances.clone()));
-        next.metrics.config_loaded(generation, SystemTime::now());
+        next.loads.took_effect(generation);
         Ok(Reloaded { generation, needs_restart: needs_restart(&old, &new) })
     }
 

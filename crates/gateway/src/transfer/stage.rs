@@ -77,7 +77,7 @@ pub(crate) async fn stream(
 }
 
 /// The source itself reports a client that goes while it is read; one that goes while only the upstream is waited for shows
-/// here. Once the last bytes were released, only the end of a drain interrupts.
+/// here. Once the last bytes were released, only an operator or the end of a drain interrupts.
 async fn interruptible(
     order: TransferOrder<'_>,
     file: &mut dyn FileSource,
@@ -87,7 +87,7 @@ async fn interruptible(
     let interrupted = async {
         let may_go_on_alone = || around.live.progress().stage() == TransferStage::Released;
         tokio::select! {
-            () = around.app.aborting.cancelled() => TransferTrouble::Draining,
+            why = around.live.interrupted() => why,
             () = async {
                 around.client_gone.cancelled().await;
                 if may_go_on_alone() {

@@ -1,5 +1,7 @@
 //! What a route accepts.
 
+use std::fmt;
+
 use regex::Regex;
 
 /// Checked before anything is sent upstream.
@@ -58,6 +60,12 @@ pub struct TypePattern {
     pub kind: String,
     /// After the slash, or `*`.
     pub subtype: String,
+}
+
+impl fmt::Display for TypePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.subtype)
+    }
 }
 
 /// Which extensions pass; lower case, without the dot.

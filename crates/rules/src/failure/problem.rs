@@ -41,6 +41,7 @@ pub enum Problem {
     UpstreamNotAllowed,
     Overloaded,
     Draining,
+    UploadCancelled,
     UpstreamBusy,
     UpstreamTimeout,
     /// The client went away: never sent, counted as outcome `cancelled`.
@@ -99,6 +100,7 @@ impl Problem {
         Self::UpstreamNotAllowed,
         Self::Overloaded,
         Self::Draining,
+        Self::UploadCancelled,
         Self::UpstreamBusy,
         Self::UpstreamTimeout,
         Self::ClientGone,
@@ -156,6 +158,7 @@ impl Problem {
             }
             Self::Overloaded => row("overloaded", 503, "The gateway is overloaded", Gateway, true),
             Self::Draining => row("draining", 503, "The gateway is shutting down", Gateway, true),
+            Self::UploadCancelled => row("upload-cancelled", 503, "The upload was cancelled", Gateway, true),
             Self::UpstreamBusy => row("upstream-busy", 503, "The upstream is busy", Upstream, true),
             Self::UpstreamTimeout => {
                 row("upstream-timeout", 504, "The upstream did not answer in time", Upstream, true)
@@ -192,6 +195,9 @@ impl Problem {
 
     /// Whether its answer always carries `Retry-After`.
     pub fn wants_retry_after(self) -> bool {
-        matches!(self, Self::Overloaded | Self::Draining | Self::UpstreamBusy | Self::RateLimited)
+        matches!(
+            self,
+            Self::Overloaded | Self::Draining | Self::UploadCancelled | Self::UpstreamBusy | Self::RateLimited
+        )
     }
 }

@@ -25,7 +25,7 @@ fn every_problem_has_the_contracts_status_and_a_name_of_its_own() {
         (500, "internal"),
         (501, "coding-not-supported"),
         (502, "upstream-refused upstream-failed upstream-misbehaved upstream-unreachable upstream-not-allowed"),
-        (503, "overloaded draining upstream-busy"),
+        (503, "overloaded draining upload-cancelled upstream-busy"),
         (504, "upstream-timeout"),
     ];
     let mut expected: Vec<_> =

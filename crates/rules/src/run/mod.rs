@@ -217,6 +217,8 @@ pub enum TransferTrouble {
     MalformedForm(String),
     /// The request's framing broke HTTP's rules.
     MalformedRequest(String),
+    /// An operator cancelled the upload.
+    Cancelled,
     /// The gateway is shutting down.
     Draining,
     /// The upstream answered before the body was finished.

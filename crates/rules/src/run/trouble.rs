@@ -25,6 +25,9 @@ pub(crate) fn failure_of(trouble: TransferTrouble) -> Failure {
         TransferTrouble::Digest(what) => Failure::new(Problem::DigestMismatch, what),
         TransferTrouble::MalformedForm(what) => Failure::new(Problem::MalformedForm, what),
         TransferTrouble::MalformedRequest(what) => Failure::new(Problem::MalformedRequest, what),
+        TransferTrouble::Cancelled => {
+            Failure::new(Problem::UploadCancelled, "an operator of the gateway cancelled this upload")
+        }
         TransferTrouble::Draining => Failure::new(Problem::Draining, "the gateway is shutting down"),
         TransferTrouble::EarlyAnswer(answer) => Failure::new(
             Problem::UpstreamMisbehaved,

@@ -113,19 +113,22 @@ fn put_in_force(gateway: &Gateway, loaded: Loaded, filter: &Filter, why: &'stati
             tracing::info!(generation = reloaded.generation, why, "configuration reloaded");
         }
         Err(error) => {
-            gateway.app().metrics.config_refused();
+            gateway.app().loads.refused_because(&format!("{error:#}"));
             tracing::error!(error = format!("{error:#}"), why, "{STAYS}");
         }
     }
 }
 
 fn refuse(gateway: &Gateway, report: &Report, why: &'static str) {
-    gateway.app().metrics.config_refused();
-    for problem in report.problems().iter().filter(|problem| problem.severity == Severity::Error).take(MOST_LOGGED) {
+    let errors = report.problems().iter().filter(|problem| problem.severity == Severity::Error);
+    let mut first = None;
+    for problem in errors.take(MOST_LOGGED) {
         let (line, column) = report.position(problem);
         let place = format!("{}:{line}:{column}", problem.file);
         tracing::error!(place, hint = problem.hint.as_deref(), "{}", problem.message);
+        first.get_or_insert_with(|| format!("{place}: {}", problem.message));
     }
     let problems = report.errors();
+    gateway.app().loads.refused_because(&format!("{} ({problems} in all)", first.unwrap_or_default()));
     tracing::error!(problems, why, "{STAYS}");
 }

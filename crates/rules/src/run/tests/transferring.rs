@@ -50,6 +50,7 @@ fn each_trouble_with_the_body_is_the_contracts_problem_and_commits_nothing() {
         (TransferTrouble::Digest("sha-256".to_owned()), Problem::DigestMismatch),
         (TransferTrouble::MalformedForm("x".to_owned()), Problem::MalformedForm),
         (TransferTrouble::MalformedRequest("x".to_owned()), Problem::MalformedRequest),
+        (TransferTrouble::Cancelled, Problem::UploadCancelled),
         (TransferTrouble::Draining, Problem::Draining),
         (early(403), Problem::UpstreamRefused),
         (early(413), Problem::UpstreamRefusedFile),

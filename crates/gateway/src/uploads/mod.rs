@@ -1,23 +1,31 @@
-//! The table of uploads in flight: what `/uploads` shows, what drain waits for, and the limit on uploads at once.
+//! The table of uploads in flight: what `/uploads` shows and can cancel, what drain waits for, and the limit on uploads at once.
 
-use std::collections::HashMap;
+mod live;
+mod status;
+
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::metrics::{RouteMetrics, side_label};
-use crate::transfer::{Progress, Side};
+pub use live::{Live, Stage};
+pub use status::UploadStatus;
+
+use crate::metrics::RouteMetrics;
+use crate::transfer::Side;
 
 /// All uploads in flight.
 #[derive(Debug)]
 pub struct UploadTable {
     limit: AtomicUsize,
-    entries: Mutex<HashMap<Uuid, Entry>>,
+    /// Ends every upload.
+    aborting: CancellationToken,
+    entries: Mutex<BTreeMap<Uuid, Entry>>,
     left: Notify,
 }
 
@@ -27,38 +35,6 @@ pub struct Upload {
     table: Arc<UploadTable>,
     id: Uuid,
     live: Arc<Live>,
-}
-
-/// An upload under way, as whoever works on it reports it.
-#[derive(Debug)]
-pub struct Live {
-    route: RouteMetrics,
-    progress: Progress,
-    place: Mutex<Place>,
-}
-
-/// Where an upload is.
-#[derive(Debug, Clone)]
-struct Place {
-    stage: Stage,
-    step: Option<Arc<str>>,
-    size: Option<u64>,
-}
-
-/// The stages of the pipeline in which an upload can be seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stage {
-    /// May this file go this way?
-    Admit,
-    /// Steps before the transfer.
-    Prepare,
-    /// The file is streamed.
-    Transfer,
-    /// Steps after the transfer.
-    Finalize,
-    /// What was begun is taken back.
-    Undo,
 }
 
 #[derive(Debug)]
@@ -78,42 +54,12 @@ struct Counted {
     throttled: Duration,
 }
 
-/// One upload as `/uploads` shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct UploadStatus {
-    /// UUIDv7.
-    pub upload_id: String,
-    /// The route's name.
-    pub route: String,
-    /// The stage of the pipeline.
-    pub stage: Stage,
-    /// The step under way; none before the first.
-    pub step: Option<String>,
-    /// The file's size in bytes, if the client announced one.
-    pub size: Option<u64>,
-    /// File bytes read from the client.
-    pub received_bytes: u64,
-    /// Body bytes written to the upstream.
-    pub sent_bytes: u64,
-    /// Bytes received per second since the upload began.
-    pub bytes_per_second: f64,
-    /// Since the upload began.
-    pub age_seconds: f64,
-    /// Time spent waiting for the client.
-    pub client_stall_seconds: f64,
-    /// Time spent waiting for the upstream.
-    pub upstream_stall_seconds: f64,
-    /// Time spent waiting for the limits of the route.
-    pub throttled_seconds: f64,
-    /// The side that is waited for just now, else the one that was waited for longer; none while neither was.
-    pub slow_side: Option<&'static str>,
-}
-
 impl UploadTable {
-    /// A table for at most `limit` uploads (`limits.uploads`).
+    /// A table for at most `limit` uploads (`limits.uploads`), which all end when `aborting` is set.
     #[must_use]
-    pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit: AtomicUsize::new(limit), entries: Mutex::default(), left: Notify::new() })
+    pub fn new(limit: usize, aborting: CancellationToken) -> Arc<Self> {
+        let limit = AtomicUsize::new(limit);
+        Arc::new(Self { limit, aborting, entries: Mutex::default(), left: Notify::new() })
     }
 
     /// Changes the limit. Uploads in flight beyond it go on.
@@ -128,7 +74,7 @@ impl UploadTable {
         if entries.len() >= self.limit.load(Ordering::Relaxed) {
             return None;
         }
-        let live = Arc::new(Live::new(route.clone()));
+        let live = Arc::new(Live::new(route.clone(), self.aborting.child_token()));
         let entry = Entry { began: Instant::now(), live: Arc::clone(&live), counted: Counted::default() };
         entries.insert(id, entry);
         drop(entries);
@@ -170,17 +116,32 @@ impl UploadTable {
         }
     }
 
-    /// All uploads in flight, oldest first.
+    /// The `most` oldest uploads in flight, oldest first.
     #[must_use]
-    pub fn statuses(&self) -> Vec<UploadStatus> {
+    pub fn statuses(&self, most: usize) -> Vec<UploadStatus> {
         let now = Instant::now();
-        let mut statuses: Vec<_> = self.lock().iter().map(|(id, entry)| entry.status(*id, now)).collect();
-        // A UUIDv7 begins with its time, and its text sorts as its bytes do.
-        statuses.sort_by(|one, other| one.upload_id.cmp(&other.upload_id));
-        statuses
+        // A UUIDv7 begins with its time.
+        self.lock().iter().take(most).map(|(id, entry)| entry.status(*id, now)).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Entry>> {
+    /// One upload; none when it is not in flight.
+    #[must_use]
+    pub fn status(&self, id: Uuid) -> Option<UploadStatus> {
+        let now = Instant::now();
+        self.lock().get(&id).map(|entry| entry.status(id, now))
+    }
+
+    /// Cancels an upload: it ends as soon as what it has under way upstream is known, and what it began is taken back. False when
+    /// it is not in flight.
+    pub fn cancel(&self, id: Uuid) -> bool {
+        let live = self.lock().get(&id).map(|entry| Arc::clone(&entry.live));
+        if let Some(live) = &live {
+            live.cancel();
+        }
+        live.is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Uuid, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -197,50 +158,15 @@ impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(mut entry) = self.table.lock().remove(&self.id) {
             entry.settle();
-            entry.live.route.in_flight().dec();
+            entry.live.route().in_flight().dec();
         }
         self.table.left.notify_waiters();
     }
 }
 
-impl Live {
-    fn new(route: RouteMetrics) -> Self {
-        let place = Place { stage: Stage::Admit, step: None, size: None };
-        Self { route, progress: Progress::default(), place: Mutex::new(place) }
-    }
-
-    /// The metrics of its route.
-    #[must_use]
-    pub fn route(&self) -> &RouteMetrics {
-        &self.route
-    }
-
-    /// Where whoever moves the bytes reports them.
-    #[must_use]
-    pub fn progress(&self) -> &Progress {
-        &self.progress
-    }
-
-    /// A stage or step began.
-    pub fn enter(&self, stage: Stage, step: Option<&Arc<str>>) {
-        let mut place = self.place();
-        place.stage = stage;
-        place.step = step.map(Arc::clone);
-    }
-
-    /// The file's size in bytes became known.
-    pub fn announce(&self, size: Option<u64>) {
-        self.place().size = size;
-    }
-
-    fn place(&self) -> MutexGuard<'_, Place> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Entry {
     fn settle(&mut self) {
-        let Live { route, progress, .. } = &*self.live;
+        let (route, progress) = (self.live.route(), self.live.progress());
         let (received, sent) = (progress.received(), progress.sent());
         route.received(received.saturating_sub(self.counted.received));
         route.sent(sent.saturating_sub(self.counted.sent));
@@ -254,46 +180,14 @@ impl Entry {
     }
 
     fn status(&self, id: Uuid, now: Instant) -> UploadStatus {
-        let Live { route, progress, .. } = &*self.live;
-        let place = self.live.place().clone();
-        let received = progress.received();
-        let age = now.saturating_duration_since(self.began).as_secs_f64();
-        let client = progress.stall(Side::Client);
-        let upstream = progress.stall(Side::Upstream);
-        let throttled = progress.stall(Side::Gateway);
-        let waits = [(Side::Client, client), (Side::Upstream, upstream), (Side::Gateway, throttled)];
-        UploadStatus {
-            upload_id: id.to_string(),
-            route: route.name().to_string(),
-            stage: place.stage,
-            step: place.step.as_deref().map(str::to_owned),
-            size: place.size,
-            received_bytes: received,
-            sent_bytes: progress.sent(),
-            bytes_per_second: rate(received, age),
-            age_seconds: age,
-            client_stall_seconds: client.as_secs_f64(),
-            upstream_stall_seconds: upstream.as_secs_f64(),
-            throttled_seconds: throttled.as_secs_f64(),
-            slow_side: progress.waiting_for().or_else(|| slowest(waits)).map(side_label),
-        }
+        UploadStatus::of(id, &self.live, now.saturating_duration_since(self.began))
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a rate for people does not need the last bits")]
-fn rate(bytes: u64, seconds: f64) -> f64 {
-    if seconds > 0.0 { bytes as f64 / seconds } else { 0.0 }
-}
-
-/// The side that was waited for longest; none while two share that.
-fn slowest(waits: [(Side, Duration); 3]) -> Option<Side> {
-    let longest = waits.iter().map(|(_, wait)| *wait).max()?;
-    let mut sides = waits.iter().filter(|(_, wait)| *wait == longest).map(|(side, _)| *side);
-    sides.next().filter(|_| sides.next().is_none())
 }
 
 #[cfg(test)]
 mod tests {
+    use rules::run::TransferTrouble;
+
     use super::*;
     use crate::budget::Budget;
     use crate::metrics::Metrics;
@@ -302,9 +196,13 @@ mod tests {
         Metrics::new(Budget::new(1), "0", "0").expect("every series has its own name")
     }
 
+    fn table(limit: usize) -> Arc<UploadTable> {
+        UploadTable::new(limit, CancellationToken::new())
+    }
+
     #[test]
     fn takes_no_more_uploads_than_its_limit() {
-        let table = UploadTable::new(1);
+        let table = table(1);
         let route = metrics().unmatched();
         let first = table.enter(Uuid::now_v7(), &route).expect("the table is empty");
         assert!(table.enter(Uuid::now_v7(), &route).is_none());
@@ -316,7 +214,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn shows_where_an_upload_is_and_who_is_slow() {
-        let table = UploadTable::new(1);
+        let table = table(1);
         let upload = table.enter(Uuid::now_v7(), &metrics().unmatched()).expect("the table is empty");
         upload.live().announce(Some(1000));
         upload.live().enter(Stage::Transfer, Some(&Arc::from("store")));
@@ -325,7 +223,7 @@ mod tests {
         upload.live().progress().end_wait(Side::Upstream, Duration::from_millis(1500));
         tokio::time::advance(Duration::from_secs(2)).await;
 
-        let statuses = serde_json::to_value(table.statuses()).expect("statuses are JSON");
+        let statuses = serde_json::to_value(table.statuses(9)).expect("statuses are JSON");
         let status = &statuses[0];
         assert_eq!(status["stage"], "transfer");
         assert_eq!(status["step"], "store");
@@ -337,13 +235,42 @@ mod tests {
         assert_eq!(status["upstream_stall_seconds"], 1.5);
         assert_eq!(status["slow_side"], "upstream");
         upload.live().progress().begin_wait(Side::Client);
-        assert_eq!(table.statuses()[0].slow_side, Some("client"));
+        assert_eq!(table.statuses(9)[0].slow_side, Some("client"));
+    }
+
+    #[test]
+    fn shows_the_oldest_first_and_no_more_than_are_asked_for() {
+        let table = table(9);
+        let route = metrics().unmatched();
+        let [first, second, third] = [(); 3].map(|()| Uuid::now_v7());
+        let _uploads = [third, first, second].map(|id| table.enter(id, &route).expect("there is room"));
+        let shown: Vec<_> = table.statuses(2).into_iter().map(|status| status.upload_id).collect();
+        assert_eq!(shown, [first, second].map(|id| id.to_string()));
+        assert_eq!(table.status(third).map(|status| status.upload_id), Some(third.to_string()));
+        assert_eq!(table.status(Uuid::now_v7()), None);
+    }
+
+    #[tokio::test]
+    async fn cancels_one_upload_and_no_other_and_a_drain_ends_all() {
+        use futures::FutureExt as _;
+        let aborting = CancellationToken::new();
+        let table = UploadTable::new(9, aborting.clone());
+        let route = metrics().unmatched();
+        let ids = [(); 2].map(|()| Uuid::now_v7());
+        let [one, other] = ids.map(|id| table.enter(id, &route).expect("there is room"));
+        assert!(table.cancel(ids[0]));
+        assert!(matches!(one.live().interrupted().now_or_never(), Some(TransferTrouble::Cancelled)));
+        assert!(other.live().interrupted().now_or_never().is_none());
+        aborting.cancel();
+        assert!(matches!(other.live().interrupted().now_or_never(), Some(TransferTrouble::Draining)));
+        drop(one);
+        assert!(!table.cancel(ids[0]), "it has left");
     }
 
     #[test]
     fn counts_every_byte_once_however_often_metrics_are_read() {
         let metrics = metrics();
-        let table = UploadTable::new(1);
+        let table = table(1);
         let upload = table.enter(Uuid::now_v7(), &metrics.unmatched()).expect("the table is empty");
         upload.live().progress().add_received(100);
         table.settle();
@@ -356,7 +283,7 @@ mod tests {
 
     #[tokio::test]
     async fn tells_when_the_last_upload_has_left() {
-        let table = UploadTable::new(2);
+        let table = table(2);
         let upload = table.enter(Uuid::now_v7(), &metrics().unmatched()).expect("the table is empty");
         let waiting = tokio::spawn({
             let table = Arc::clone(&table);
