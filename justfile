@@ -38,6 +38,10 @@ bench-peers *flags:
 deploy tidegate="":
     tests/deploy/run {{ tidegate }}
 
+# Answers held against /openapi.json: `just openapi target/debug/tidegate`
+openapi tidegate="":
+    tests/openapi/run {{ tidegate }}
+
 # Licences, bans and sources of the dependencies
 deny:
     cargo deny --locked check bans licenses sources

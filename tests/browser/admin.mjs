@@ -155,6 +155,32 @@ async function listsRoutes({ page, stage }) {
   isFine();
 }
 
+async function showsTheInterface({ page, stage }) {
+  await page.goto(`${stage.admin}/api`);
+  const section = page.locator("section", { has: page.getByRole("heading", { name: "POST /kustomer/media" }) });
+  await section.getByText("curl -F file=@FILE").waitFor();
+  await section.locator("summary", { hasText: "Answers" }).click();
+  await section.getByText("`extension-refused`").waitFor();
+  for (const viewport of [DESK, PHONE]) {
+    await page.setViewportSize(viewport);
+    assert.deepEqual(await complaints(page), []);
+    assert.equal(await overflow(page), 0);
+  }
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, "api.png"), fullPage: true });
+}
+
+/** By how much the page is wider than its window. */
+const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+/** What a screen reader's user could not use, as axe finds it. */
+async function complaints(page) {
+  // By the debugger's way, as the page's own policy lets no other script in.
+  await page.evaluate(AXE);
+  const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+  const { violations } = await page.evaluate((rules) => globalThis.axe.run(document, { runOnly: rules }), rules);
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);
+}
+
 /** With uploads, problems and samples on it: as people see it, and as a screen reader does. */
 async function looksRight({ page, stage }) {
   const uploads = ["holiday", "report", "scan", "held-back"].map((name, at) => beginUpload(`${stage.http1}/${at % 2 ? "small" : "files"}/${name}`, 240_000 * (at + 1)));
@@ -170,13 +196,8 @@ async function looksRight({ page, stage }) {
     await page.setViewportSize(viewport);
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme });
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      assert.equal(overflow, 0, `${width}: nothing is cut off at the side`);
-      // By the debugger's way, as the page's own policy lets no other script in.
-      await page.evaluate(AXE);
-      const { violations } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
-      const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);
-      assert.deepEqual(told, [], `${width}, ${colorScheme}`);
+      assert.equal(await overflow(page), 0, `${width}: nothing is cut off at the side`);
+      assert.deepEqual(await complaints(page), [], `${width}, ${colorScheme}`);
       if (process.env.SCREENSHOTS) {
         await page.screenshot({ path: join(process.env.SCREENSHOTS, `admin-${width}-${colorScheme}.png`), fullPage: true });
       }
@@ -194,5 +215,6 @@ export const adminCases = [
   ["a refused configuration is told until it is mended", tellsOfARefusedConfiguration],
   ["the page says when the gateway is gone", saysWhenTheGatewayIsGone],
   ["routes are listed with what they take and do", listsRoutes],
+  ["what clients may send is shown with a command for each operation", showsTheInterface],
   ["the page is sound for eyes and screen readers, wide and narrow, light and dark", looksRight],
 ];

@@ -14,6 +14,7 @@ pub mod explain;
 pub mod expr;
 pub mod failure;
 pub mod fair_use;
+pub mod openapi;
 pub mod plan;
 pub mod policy;
 pub mod routing;

@@ -1,5 +1,5 @@
-//! The page for people: files that are part of the program, and need nothing from elsewhere. It shows what `/events` and `/routes`
-//! tell.
+//! The pages for people: files that are part of the program, and need nothing from elsewhere. One shows what `/events` and `/routes`
+//! tell, the other what `/openapi.json` does.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -11,11 +11,14 @@ use super::respond::{Answer, of, with};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Path, media type, content.
-const FILES: [(&str, &str, &str); 7] = [
-    ("/", "text/html; charset=utf-8", include_str!("page/index.html")),
+const FILES: [(&str, &str, &str); 9] = [
+    ("/", HTML, include_str!("page/index.html")),
+    ("/api", HTML, include_str!("page/api.html")),
+    ("/api.js", SCRIPT, include_str!("page/api.js")),
     ("/page.css", "text/css; charset=utf-8", include_str!("page/page.css")),
     ("/page.js", SCRIPT, include_str!("page/page.js")),
     ("/parts.js", SCRIPT, include_str!("page/parts.js")),

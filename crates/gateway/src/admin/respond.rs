@@ -8,6 +8,7 @@ use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
+use rules::openapi;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -49,6 +50,7 @@ pub(super) fn answer(admin: &Arc<Admin>, method: &Method, path: &str, headers: &
         "/healthz" => |_| text(StatusCode::OK, "ok\n"),
         "/readyz" => ready,
         "/routes" => |asked| in_json(StatusCode::OK, &routes::summary(&asked.app.config)),
+        "/openapi.json" => |asked| in_json(StatusCode::OK, &openapi::document(&asked.app.config, asked.app.version)),
         "/uploads" => |asked| in_json(StatusCode::OK, &json!({ "uploads": asked.app.uploads.statuses(usize::MAX) })),
         "/status" => |asked| in_json(StatusCode::OK, &state::now(asked.app, &asked.admin.history)),
         "/events" => watch,
