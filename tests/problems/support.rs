@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use harness::{Answer, RawConnection, Rig, Rules, client};
+use harness::{Answer, Lines, RawConnection, Rig, Rules, client};
 use http::Request;
 use http::request::Builder;
 use sandbox::peer::{Reply, ScriptedPeer};
@@ -129,6 +129,17 @@ impl Stage {
             insta::assert_snapshot!(name, text);
         });
     }
+}
+
+/// Everything that the gateway and its libraries log on this thread. A test's runtime has one thread.
+pub(crate) fn listen() -> (Lines, tracing::subscriber::DefaultGuard) {
+    let lines = Lines::default();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::level_filters::LevelFilter::TRACE)
+        .with_writer(lines.clone())
+        .finish();
+    (lines, tracing::subscriber::set_default(subscriber))
 }
 
 /// The id in the answer's header: a UUIDv7.

@@ -10,7 +10,7 @@ use harness::{Answer, Rules};
 use sandbox::peer::{Reply, Then, When};
 use serde_json::json;
 
-use crate::support::{PLAIN, Stage, put, stored};
+use crate::support::{PLAIN, Stage, listen, put, stored, upload_id};
 
 /// A rule with a step before and one after the transfer, and an undo.
 pub(crate) const STEPS: &str = "
@@ -196,6 +196,22 @@ async fn a_failure_after_the_transfer_says_whether_the_file_exists() {
     stage.expect("upstream-refused.after-the-transfer-and-undone", &stage.send(put("a"), "x").await);
     script(Reply::json(200, &json!({ "size": 2 })), 204);
     stage.expect("upstream-misbehaved.check", &stage.send(put("a"), "x").await);
+}
+
+#[tokio::test]
+async fn an_undo_that_fails_is_logged_with_its_upload() {
+    let (log, _listening) = listen();
+    let stage = Stage::new(STEPS, []).await;
+    stage.peer.push(ticket(&format!("{}/store", stage.peer.origin())));
+    stage.peer.push(Reply::empty(403).at("/store"));
+    // As often as it is tried.
+    (0..3).for_each(|_| stage.peer.push(Reply::empty(500).at("/tickets/7")));
+    let answer = stage.send(put("a"), "x").await;
+    assert_eq!(answer.status, 502);
+    let text = log.text();
+    let line = text.lines().find(|line| line.contains("undo failed")).expect("it is logged");
+    let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    assert_eq!(line["span"]["id"], upload_id(&answer));
 }
 
 /// The plain rule with a header made of a parameter.

@@ -9,6 +9,7 @@ use rules::run::{
 };
 use time::OffsetDateTime;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::memory::UploadMemory;
@@ -89,7 +90,7 @@ impl Begun {
         }
         let work = send_all(Arc::clone(&self.app), Arc::clone(&self.route), Arc::clone(&self.memory), requests);
         // Its own task: the client's going away must not stop it.
-        self.app.tasks.spawn(work).await.ok().flatten()
+        self.app.tasks.spawn(work.in_current_span()).await.ok().flatten()
     }
 }
 
@@ -97,12 +98,8 @@ impl Drop for Begun {
     fn drop(&mut self) {
         let requests = self.run.take_undo();
         if !requests.is_empty() {
-            self.app.tasks.spawn(send_all(
-                Arc::clone(&self.app),
-                Arc::clone(&self.route),
-                Arc::clone(&self.memory),
-                requests,
-            ));
+            let (app, memory) = (Arc::clone(&self.app), Arc::clone(&self.memory));
+            self.app.tasks.spawn(send_all(app, Arc::clone(&self.route), memory, requests).in_current_span());
         }
     }
 }
