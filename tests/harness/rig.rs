@@ -170,6 +170,7 @@ impl Rules {
                 .as_ref()
                 .map_or_else(|| Arc::new(SystemResolver) as Arc<dyn Resolve>, |network| Arc::clone(&network.0)),
             sockets: Vec::new(),
+            log: None,
             version: "0.0.0",
             revision: "test",
         };

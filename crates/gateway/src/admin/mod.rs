@@ -1,11 +1,13 @@
 //! The admin side: metrics, health, and what the gateway is doing, on a listener of its own.
 //!
-//! It is for operators: loopback by default, reads but for ending an upload, and its answers name no client, file or secret. Its few
+//! It is for operators: loopback by default, reads but for ending an upload and changing what is logged, and its answers name no client, file or secret. Its few
 //! places for connections are its own, so that a scraper is served while clients are refused.
 
+mod browser;
 mod cancel;
 mod events;
 mod history;
+mod log;
 mod page;
 mod respond;
 mod routes;
@@ -23,6 +25,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+pub use log::LogFilter;
+
 use crate::app::Current;
 use history::History;
 
@@ -38,19 +42,19 @@ const BUFFER: usize = 16 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the admin side shows.
-#[derive(Debug)]
 pub struct Admin {
     current: Arc<Current>,
+    log: Option<Arc<dyn LogFilter>>,
     history: History,
     /// Places for open pages.
     viewers: Arc<Semaphore>,
 }
 
 impl Admin {
-    /// The admin side of this gateway.
+    /// The admin side of this gateway. Without `log` it neither shows nor changes what is logged.
     #[must_use]
-    pub fn new(current: Arc<Current>) -> Self {
-        Self { current, history: History::new(), viewers: Arc::new(Semaphore::new(VIEWERS)) }
+    pub fn new(current: Arc<Current>, log: Option<Arc<dyn LogFilter>>) -> Self {
+        Self { current, log, history: History::new(), viewers: Arc::new(Semaphore::new(VIEWERS)) }
     }
 }
 
@@ -88,7 +92,7 @@ pub(crate) async fn serve(socket: TcpListener, admin: Admin, end: CancellationTo
 
 async fn connection(stream: TcpStream, admin: Arc<Admin>) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let answer = respond::answer(&admin, request.method(), request.uri().path(), request.headers());
+        let answer = respond::answer(&admin, request.method(), request.uri(), request.headers());
         async move { Ok::<_, Infallible>(answer) }
     });
     let served = hyper::server::conn::http1::Builder::new()

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use rules::openapi;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Admin, cancel, events, page, routes, state};
+use super::{Admin, cancel, events, log, page, routes, state};
 use crate::app::App;
 use crate::metrics::{OPENMETRICS_TYPE, TEXT_TYPE};
 
@@ -35,15 +35,20 @@ pub(super) struct Asked<'a> {
     pub(super) admin: &'a Arc<Admin>,
     pub(super) app: &'a App,
     pub(super) method: &'a Method,
+    pub(super) query: Option<&'a str>,
     pub(super) headers: &'a HeaderMap,
 }
 
 /// Answers one request. HEAD is answered like GET; the server leaves the body out.
-pub(super) fn answer(admin: &Arc<Admin>, method: &Method, path: &str, headers: &HeaderMap) -> Answer {
+pub(super) fn answer(admin: &Arc<Admin>, method: &Method, uri: &Uri, headers: &HeaderMap) -> Answer {
     let app = &*admin.current.app();
-    let asked = Asked { admin, app, method, headers };
+    let asked = Asked { admin, app, method, query: uri.query(), headers };
+    let path = uri.path();
     if let Some(id) = path.strip_prefix("/uploads/") {
         return one_upload(&asked, id);
+    }
+    if path == "/log" {
+        return logging(&asked);
     }
     let page: fn(&Asked<'_>) -> Answer = match path {
         "/metrics" => metrics,
@@ -84,6 +89,19 @@ fn one_upload(asked: &Asked<'_>, id: &str) -> Answer {
     }
     let refusal = text(StatusCode::METHOD_NOT_ALLOWED, "an upload can be read or cancelled\n");
     with(refusal, ALLOW, READS_AND_DELETE)
+}
+
+fn logging(asked: &Asked<'_>) -> Answer {
+    match *asked.method {
+        Method::PUT => log::change(asked),
+        Method::DELETE => log::reset(asked),
+        _ if asked.reads() => log::show(asked),
+        _ => with(
+            text(StatusCode::METHOD_NOT_ALLOWED, "this can be read, put and reset\n"),
+            ALLOW,
+            "GET, HEAD, PUT, DELETE",
+        ),
+    }
 }
 
 /// Events for as long as they are read. Scrapers and probes keep their places however many pages are open.

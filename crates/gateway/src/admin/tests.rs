@@ -1,6 +1,6 @@
 #![expect(clippy::disallowed_methods, reason = "answers of a test are small")]
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -22,7 +22,7 @@ fn gateway() -> Gateway {
 }
 
 fn admin(gateway: &Gateway) -> Arc<Admin> {
-    Arc::new(Admin::new(Arc::new(Current::new(gateway.app()))))
+    Arc::new(Admin::new(Arc::new(Current::new(gateway.app())), None))
 }
 
 async fn ask(gateway: &Gateway, method: Method, path: &str, accept: Option<&'static str>) -> Shown {
@@ -30,7 +30,8 @@ async fn ask(gateway: &Gateway, method: Method, path: &str, accept: Option<&'sta
     if let Some(accept) = accept {
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
     }
-    let answer = respond::answer(&admin(gateway), &method, path, &headers);
+    let uri = path.parse().expect("a path");
+    let answer = respond::answer(&admin(gateway), &method, &uri, &headers);
     let (head, body) = answer.into_parts();
     let Ok(body) = body.collect().await;
     let body = String::from_utf8(body.to_bytes().to_vec()).expect("every answer is text");
@@ -185,7 +186,7 @@ async fn an_upload_is_read_and_cancelled_by_its_id() {
 #[tokio::test(start_paused = true)]
 async fn pages_get_the_status_every_second_and_the_history_when_it_grew() {
     let admin = admin(&gateway());
-    let answer = respond::answer(&admin, &Method::GET, "/events", &HeaderMap::new());
+    let answer = respond::answer(&admin, &Method::GET, &Uri::from_static("/events"), &HeaderMap::new());
     assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/event-stream");
     let mut body = answer.into_body();
     let mut next = async || {
@@ -204,10 +205,53 @@ async fn pages_get_the_status_every_second_and_the_history_when_it_grew() {
     keeping.abort();
 }
 
+/// A log whose filter is a text.
+#[derive(Default)]
+struct Noted(std::sync::Mutex<String>);
+
+impl LogFilter for Noted {
+    fn current(&self) -> String {
+        self.0.lock().expect("nobody panics with it").clone()
+    }
+    fn change(&self, filter: &str) -> Result<(), String> {
+        if filter.contains('!') {
+            return Err("`!` is no filter".to_owned());
+        }
+        filter.clone_into(&mut self.0.lock().expect("nobody panics with it"));
+        Ok(())
+    }
+    fn reset(&self) -> Result<(), String> {
+        self.change("info")
+    }
+}
+
+#[tokio::test]
+async fn what_is_logged_is_shown_changed_and_reset() {
+    let gateway = gateway();
+    let current = Arc::new(Current::new(gateway.app()));
+    let log: Arc<dyn LogFilter> = Arc::new(Noted::default());
+    let admin = Arc::new(Admin::new(current, Some(Arc::clone(&log))));
+    let ask = |method: Method, uri: &'static str, origin: Option<&'static str>| {
+        let origin = origin.map(|origin| (header::ORIGIN, HeaderValue::from_static(origin)));
+        let headers = HeaderMap::from_iter(origin);
+        respond::answer(&admin, &method, &Uri::from_static(uri), &headers).status()
+    };
+    assert_eq!(ask(Method::PUT, "/log?filter=info,gateway%3A%3Atransfer=debug", None), StatusCode::OK);
+    assert_eq!(log.current(), "info,gateway::transfer=debug");
+    for bad in ["/log?filter=!", "/log?filter=", "/log", "/log?level=info"] {
+        assert_eq!(ask(Method::PUT, bad, None), StatusCode::BAD_REQUEST, "{bad}");
+    }
+    assert_eq!(ask(Method::PUT, "/log?filter=trace", Some("https://evil.example.com")), StatusCode::FORBIDDEN);
+    assert_eq!(log.current(), "info,gateway::transfer=debug", "none of these changed it");
+    assert_eq!(ask(Method::DELETE, "/log", None), StatusCode::OK);
+    assert_eq!((log.current(), ask(Method::GET, "/log", None)), ("info".to_owned(), StatusCode::OK));
+    assert_eq!(ask(Method::POST, "/log", None), StatusCode::METHOD_NOT_ALLOWED);
+}
+
 #[tokio::test]
 async fn open_pages_leave_places_to_scrapers() {
     let admin = admin(&gateway());
-    let watch = || respond::answer(&admin, &Method::GET, "/events", &HeaderMap::new());
+    let watch = || respond::answer(&admin, &Method::GET, &Uri::from_static("/events"), &HeaderMap::new());
     let mut open: Vec<_> = (0..VIEWERS).map(|_| watch()).collect();
     assert!(open.iter().all(|answer| answer.status() == StatusCode::OK));
     let refused = watch();

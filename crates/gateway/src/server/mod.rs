@@ -38,7 +38,7 @@ pub use reload::Reloaded;
 pub use tls::TlsError;
 
 use crate::access::AccessError;
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, LogFilter};
 use crate::app::{App, ConnectionInfo, Current};
 use crate::budget::Budget;
 use crate::ingress::ClientBody;
@@ -88,6 +88,8 @@ pub struct Dependencies {
     pub resolver: Arc<dyn Resolve>,
     /// Sockets that are bound already and stay open afterwards; listeners at their addresses use them.
     pub sockets: Vec<std::net::TcpListener>,
+    /// What decides what is logged, for the admin side to change.
+    pub log: Option<Arc<dyn LogFilter>>,
     /// For `tidegate_build_info`.
     pub version: &'static str,
     /// For `tidegate_build_info`.
@@ -146,6 +148,7 @@ impl Gateway {
     ) -> Result<Self, StartError> {
         let resolver = Arc::clone(&needs.resolver);
         let mut handed_over = HandedOver::new(std::mem::take(&mut needs.sockets));
+        let log = needs.log.take();
         let app = Arc::new(generation::first(config, needs)?);
         let current = Arc::new(Current::new(Arc::clone(&app)));
         let shared = listening(&app, handler(Arc::clone(&current)));
@@ -157,7 +160,7 @@ impl Gateway {
         let admin_address = admin.address;
 
         let admin_end = CancellationToken::new();
-        tokio::spawn(admin::serve(admin.socket, Admin::new(Arc::clone(&current)), admin_end.clone()));
+        tokio::spawn(admin::serve(admin.socket, Admin::new(Arc::clone(&current), log), admin_end.clone()));
         let entrances = listeners::open(planned, &shared);
         tracing::info!(address = %admin_address, "metrics and health are served");
         app.loads.took_effect(app.generation);

@@ -98,9 +98,9 @@ async fn read(main: &Path) -> Option<(Result<Loaded, Report>, Sources)> {
 fn put_in_force(gateway: &Gateway, loaded: Loaded, filter: &Filter, why: &'static str) {
     let Loaded { config, warnings, secrets, missing, .. } = loaded;
     let log = config.log.clone();
-    let done = logging::filter_of(&log).and_then(|level| {
+    let done = logging::Level::of(&log).and_then(|level| {
         let reloaded = gateway.reload(config, &Arc::new(secrets))?;
-        filter.change(level)?;
+        filter.configure(level)?;
         Ok(reloaded)
     });
     match done {

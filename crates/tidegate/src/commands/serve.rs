@@ -63,6 +63,7 @@ async fn serve(loaded: Loaded, reloads: Reloads) -> anyhow::Result<ExitCode> {
         secrets: Arc::new(secrets),
         resolver: Arc::new(SystemResolver),
         sockets: handed_over()?,
+        log: Some(Arc::new(reloads.filter.clone())),
         version: env!("CARGO_PKG_VERSION"),
         revision: REVISION,
     };

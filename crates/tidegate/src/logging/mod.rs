@@ -4,14 +4,16 @@ mod json;
 
 use std::io::IsTerminal as _;
 use std::panic::PanicHookInfo;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
+use gateway::admin::LogFilter;
 use rules::config::{Log, LogFormat};
-use tracing::{Level, Metadata};
-use tracing_subscriber::filter::{EnvFilter, filter_fn};
+use tracing::Metadata;
+use tracing_subscriber::filter::{EnvFilter, ParseError, filter_fn};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::registry::Registry;
-use tracing_subscriber::reload::{Handle, Layer};
+use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use json::{JsonLines, SpanFields};
@@ -21,26 +23,78 @@ const QUIET: [&str; 6] = ["aws_", "h2", "hyper", "rustls", "tokio_rustls", "towe
 
 /// What is logged, which can change while the process runs.
 #[derive(Clone)]
-pub(crate) struct Filter(Handle<EnvFilter, Registry>);
+pub(crate) struct Filter {
+    handle: Handle<EnvFilter, Registry>,
+    texts: Arc<Mutex<Texts>>,
+}
 
-impl Filter {
-    /// Logs what a filter lets pass from now on.
-    pub(crate) fn change(&self, filter: EnvFilter) -> anyhow::Result<()> {
-        self.0.reload(filter).context("the log has ended")
+/// The same in words.
+struct Texts {
+    configured: String,
+    current: String,
+}
+
+/// A filter that can be put in force.
+pub(crate) struct Level {
+    text: String,
+    filter: EnvFilter,
+}
+
+impl Level {
+    /// What passes: `RUST_LOG` takes the place of the configuration's level.
+    pub(crate) fn of(log: &Log) -> anyhow::Result<Self> {
+        match std::env::var("RUST_LOG") {
+            Ok(text) if !text.is_empty() => Self::parse(text).context("RUST_LOG is no log filter"),
+            _ => {
+                Self::parse(log.level.clone()).with_context(|| format!("`log.level`: `{}` is no log filter", log.level))
+            }
+        }
+    }
+
+    fn parse(text: String) -> Result<Self, ParseError> {
+        let filter = EnvFilter::try_new(&text)?;
+        Ok(Self { text, filter })
     }
 }
 
-/// What passes: `RUST_LOG` takes the place of the configuration's level.
-pub(crate) fn filter_of(log: &Log) -> anyhow::Result<EnvFilter> {
-    match std::env::var("RUST_LOG") {
-        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(filter).context("RUST_LOG is no log filter"),
-        _ => EnvFilter::try_new(&log.level).with_context(|| format!("`log.level`: `{}` is no log filter", log.level)),
+impl Filter {
+    /// Logs what the configuration says from now on.
+    pub(crate) fn configure(&self, level: Level) -> anyhow::Result<()> {
+        self.texts().configured.clone_from(&level.text);
+        self.put_in_force(level).context("the log has ended")
+    }
+
+    fn put_in_force(&self, level: Level) -> Result<(), reload::Error> {
+        self.handle.reload(level.filter)?;
+        self.texts().current = level.text;
+        Ok(())
+    }
+
+    fn texts(&self) -> MutexGuard<'_, Texts> {
+        self.texts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LogFilter for Filter {
+    fn current(&self) -> String {
+        self.texts().current.clone()
+    }
+
+    fn change(&self, filter: &str) -> Result<(), String> {
+        let level = Level::parse(filter.to_owned()).map_err(|error| format!("`{filter}` is no log filter: {error}"))?;
+        self.put_in_force(level).map_err(|error| error.to_string())
+    }
+
+    fn reset(&self) -> Result<(), String> {
+        let configured = self.texts().configured.clone();
+        self.change(&configured)
     }
 }
 
 /// Starts logging.
 pub(crate) fn start(log: &Log) -> anyhow::Result<Filter> {
-    let (filter, handle) = Layer::new(filter_of(log)?);
+    let Level { text, filter } = Level::of(log)?;
+    let (filter, handle) = reload::Layer::new(filter);
     let terminal = std::io::stderr().is_terminal();
     let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
@@ -56,7 +110,8 @@ pub(crate) fn start(log: &Log) -> anyhow::Result<Filter> {
         .try_init()
         .context("logging was started twice")?;
     std::panic::set_hook(Box::new(log_panic));
-    Ok(Filter(handle))
+    let texts = Texts { configured: text.clone(), current: text };
+    Ok(Filter { handle, texts: Arc::new(Mutex::new(texts)) })
 }
 
 /// A panic is a bug, and it is one line of the log like everything else.
@@ -82,7 +137,7 @@ fn for_people(format: LogFormat, terminal: bool) -> bool {
 }
 
 fn may_pass(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= Level::WARN || !is_quiet(metadata.target())
+    *metadata.level() <= tracing::Level::WARN || !is_quiet(metadata.target())
 }
 
 /// Whether a target belongs to one of the quiet crates or their kin, such as `hyper_util` and `aws_sigv4::sign`.

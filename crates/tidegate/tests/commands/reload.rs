@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 
 use crate::serve::begun;
-use crate::support::{ROUTE, Site, get_text};
+use crate::support::{ROUTE, Site, ask, get_text};
 
 fn routes(site: &Site) -> String {
     get_text(&site.admin, "/routes")
@@ -98,4 +98,26 @@ fn the_log_tells_more_or_less_as_the_configuration_says() {
     site.gateway.signal("TERM");
     let mut site = site;
     assert_eq!(site.gateway.rest(), Vec::<String>::new(), "nothing is told below error");
+}
+
+#[test]
+fn an_operator_changes_what_is_logged_until_it_is_taken_back() {
+    let site = Site::shipped();
+    let answer = ask(&site.admin, "PUT", "/log?filter=error,gateway::admin=warn");
+    assert!(answer.ends_with(r#"{"filter":"error,gateway::admin=warn"}"#), "{answer}");
+    let event = site.gateway.event("an operator changes what is logged");
+    assert_eq!(event["filter"], "error,gateway::admin=warn", "{event}");
+    // Not told, and what comes after it is.
+    site.gateway.signal("HUP");
+    while !has_metric(&site, "tidegate_config_generation 2") {
+        std::thread::yield_now();
+    }
+    assert!(get_text(&site.admin, "/log").ends_with(r#"{"filter":"info"}"#), "a reload takes it back");
+    let refused = ask(&site.admin, "PUT", "/log?filter=%3D%5B");
+    assert!(refused.starts_with("HTTP/1.1 400 ") && refused.contains("is no log filter"), "{refused}");
+    ask(&site.admin, "PUT", "/log?filter=off");
+    let answer = ask(&site.admin, "DELETE", "/log");
+    assert!(answer.ends_with(r#"{"filter":"info"}"#), "{answer}");
+    site.gateway.signal("TERM");
+    site.gateway.event("drained");
 }

@@ -255,8 +255,13 @@ fn get(address: &str, path: &str) -> Value {
 
 /// A whole answer.
 pub(crate) fn get_text(address: &str, path: &str) -> String {
+    ask(address, "GET", path)
+}
+
+/// The whole answer to a request without a body.
+pub(crate) fn ask(address: &str, method: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("somebody listens");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("it is sent");
+    write!(stream, "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("it is sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     answer

@@ -62,7 +62,7 @@ pub(crate) fn config() -> Config {
 pub(crate) fn needs() -> Dependencies {
     let (version, revision) = ("0.0.0", "test");
     let (secrets, sockets) = (Arc::default(), Vec::new());
-    Dependencies { secrets, resolver: Arc::new(SystemResolver), sockets, version, revision }
+    Dependencies { secrets, resolver: Arc::new(SystemResolver), sockets, log: None, version, revision }
 }
 
 /// Starts a gateway whose requests are answered with what is known of their connection.

@@ -42,6 +42,7 @@ pub(super) fn start(sandbox: &Sandbox) -> anyhow::Result<Gateway> {
         secrets: Arc::new(secrets),
         resolver: Arc::new(SystemResolver),
         sockets: Vec::new(),
+        log: None,
         version: env!("CARGO_PKG_VERSION"),
         revision: REVISION,
     };

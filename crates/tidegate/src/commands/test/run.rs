@@ -56,6 +56,7 @@ async fn run_or_break(file: &str, example: &Example, authority: &Arc<Authority>)
         secrets: Arc::new(Secrets::stand_ins(&config, &|name| example.env.get(name).map(ToOwned::to_owned))),
         resolver: upstream.network(),
         sockets: Vec::new(),
+        log: None,
         version: env!("CARGO_PKG_VERSION"),
         revision: REVISION,
     };
