@@ -10,7 +10,7 @@ mod route;
 mod series;
 mod totals;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -40,7 +40,7 @@ const NO_ROUTE: &str = "none";
 pub struct Metrics {
     series: Arc<Series>,
     budget: Arc<Budget>,
-    routes: RwLock<HashMap<Arc<str>, RouteMetrics>>,
+    routes: RwLock<BTreeMap<Arc<str>, RouteMetrics>>,
     unmatched: RouteMetrics,
     secrets: RwLock<Option<Arc<Secrets>>>,
 }
@@ -80,8 +80,6 @@ impl Metrics {
     pub fn totals(&self) -> Vec<(Arc<str>, Totals)> {
         let known = self.routes.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut all: Vec<_> = known.values().map(|route| (Arc::clone(route.name()), route.totals())).collect();
-        drop(known);
-        all.sort_by(|(one, _), (other, _)| one.cmp(other));
         all.push((Arc::clone(self.unmatched.name()), self.unmatched.totals()));
         all
     }

@@ -27,6 +27,8 @@ pub fn document(config: &Config, version: &str) -> Value {
     if config.access.iter().any(|provider| provider.tickets().is_some()) {
         paths.insert(MINT, "post", operation::mint(config));
     }
+    let mut components = response::components();
+    components["securitySchemes"] = Value::Object(schemes(&config.access));
     json!({
         "openapi": "3.1.1",
         "info": {
@@ -39,11 +41,7 @@ pub fn document(config: &Config, version: &str) -> Value {
         "servers": config.listeners.iter().filter_map(server).collect::<Vec<_>>(),
         "tags": config.routes.iter().map(|route| json!({ "name": &*route.name, "description": route.description })).collect::<Vec<_>>(),
         "paths": paths.into_value(),
-        "components": {
-            "schemas": response::schemas(),
-            "headers": response::headers(),
-            "securitySchemes": schemes(&config.access),
-        },
+        "components": components,
     })
 }
 

@@ -149,35 +149,19 @@ fn file_in_words(route: &Route) -> String {
 
 /// Minting a ticket.
 pub(super) fn mint(config: &Config) -> Value {
-    let text = json!({ "type": "string" });
-    let whole = |least: u64, most: u64| json!({ "type": "integer", "minimum": least, "maximum": most });
-    let routes: Vec<_> = config.routes.iter().map(|route| json!(&*route.name)).collect();
-    let asked = json!({
-        "type": "object",
-        "additionalProperties": false,
-        "required": ["route"],
-        "properties": {
-            "route": { "type": "string", "enum": routes },
-            "path": { "type": "object", "additionalProperties": text, "description": "a value for each capture of the route's path" },
-            "name": { "type": ["string", "null"], "description": "the only name that the file may have" },
-            "types": { "type": "array", "items": text, "description": "types or ranges that the file may have" },
-            "max_size": { "type": ["integer", "null"], "minimum": 0, "description": "largest file in bytes" },
-            "uses": whole(1, u64::from(u32::MAX)),
-            "expires_in": whole(1, u64::MAX),
-            "params": { "type": "object", "description": "parameters to fix" },
-        },
-    });
     let may_mint = |provider: &Provider| {
         let of_tickets = config.access.iter().filter_map(|provider| provider.tickets());
         of_tickets.flat_map(|tickets| &tickets.mint).any(|minter| *minter == provider.name)
     };
     let minters = config.access.iter().filter(|provider| may_mint(provider));
-    json!({
-        "operationId": "mint-ticket",
-        "summary": "Mint an upload ticket",
-        "description": "A ticket lets whoever has it upload as it says, without any other credential.",
-        "security": security(minters),
-        "requestBody": { "required": true, "content": { "application/json": { "schema": asked } } },
-        "responses": response::of_mint(),
-    })
+    let mut operation = response::from_file(include_str!("mint.json"));
+    operation["security"] = Value::Array(security(minters));
+    let routes = config.routes.iter().map(|route| Value::from(&*route.name)).collect();
+    if let Some(known) = operation.pointer_mut("/requestBody/content/application~1json/schema/properties/route/enum") {
+        *known = routes;
+    }
+    if let Some(answers) = operation["responses"].as_object_mut() {
+        answers.extend(response::of_mint());
+    }
+    operation
 }

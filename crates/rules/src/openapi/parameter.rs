@@ -4,6 +4,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 use super::operation::Sent;
+use super::response;
 use crate::config::{Param, ParamKind, PathSegment, Route};
 
 /// The captures of a route's path.
@@ -91,23 +92,13 @@ fn whole(pattern: &Regex) -> String {
 
 /// The fields that an upload may carry. `Content-Type`, `Content-Length` and `Authorization` are said elsewhere in such documents.
 pub(super) fn headers(route: &Route, sent: Sent) -> Vec<Value> {
-    let text = || json!({ "type": "string" });
-    let field = |name: &str, required: bool, description: &str, schema: Value| json!({ "name": name, "in": "header", "required": required, "description": description, "schema": schema });
-    let digest =
-        "A digest of the file (RFC 9530), such as `sha-256=:BASE64:`. It is verified before anything is stored.";
-    let mut fields = vec![
-        field(
-            "Upload-Length",
-            false,
-            "The file's size in bytes, where `Content-Length` does not tell it.",
-            json!({ "type": "integer", "format": "int64", "minimum": 0 }),
-        ),
-        field("Repr-Digest", route.require_digest && sent == Sent::Raw, digest, text()),
-        field("Idempotency-Key", false, "Passed to upstreams that take one.", text()),
-        field("X-Request-Id", false, "Echoed.", text()),
-    ];
-    if sent == Sent::RawOrForm {
-        fields.push(field("Content-Disposition", false, "Of a raw file: `attachment; filename=\"NAME\"`.", text()));
+    let Value::Array(mut fields) = response::from_file(include_str!("headers.json")) else { return Vec::new() };
+    if sent == Sent::Raw {
+        fields.retain(|field| field["name"] != "Content-Disposition");
+    }
+    for field in &mut fields {
+        let must_be = route.require_digest && sent == Sent::Raw && field["name"] == "Repr-Digest";
+        field["required"] = Value::Bool(must_be);
     }
     fields
 }

@@ -25,29 +25,15 @@ pub(super) fn of_route(route: &Route) -> Map<String, Value> {
         Problem::Forbidden => asks_who || route.cors.is_some(),
         _ => true,
     };
-    answers.extend(problems(Problem::ALL.iter().copied().filter(may_be)));
+    answers.extend(problems(&Problem::ALL.iter().copied().filter(may_be).collect::<Vec<_>>()));
     answers
 }
 
-/// Answers to whoever mints a ticket.
+/// Problems of whoever mints a ticket.
 pub(super) fn of_mint() -> Map<String, Value> {
-    let text = json!({ "type": "string" });
-    let ticket = json!({
-        "type": "object",
-        "required": ["ticket", "url", "method", "expires_at", "route"],
-        "properties": {
-            "ticket": text, "route": text,
-            "url": { "type": "string", "format": "uri-reference" },
-            "method": { "enum": ["PUT", "POST"] },
-            "expires_at": { "type": "string", "format": "date-time" },
-        },
-    });
-    let minted = json!({ "description": "The ticket.", "content": { "application/json": { "schema": ticket } } });
-    let mut answers = Map::from_iter([("201".to_owned(), minted)]);
     let may_be =
         |problem: &Problem| problem.blame() != crate::failure::Blame::Upstream && *problem != Problem::ClientGone;
-    answers.extend(problems(Problem::ALL.iter().copied().filter(may_be)));
-    answers
+    problems(&Problem::ALL.iter().copied().filter(may_be).collect::<Vec<_>>())
 }
 
 fn receipt(route: &Route, status: &str, description: &str) -> Value {
@@ -64,90 +50,42 @@ fn receipt(route: &Route, status: &str, description: &str) -> Value {
 }
 
 /// One answer for each status, which names its problems.
-fn problems(all: impl Iterator<Item = Problem>) -> impl Iterator<Item = (String, Value)> {
+fn problems(all: &[Problem]) -> Map<String, Value> {
     let mut by_status: BTreeMap<u16, Vec<Problem>> = BTreeMap::new();
     for problem in all {
-        by_status.entry(problem.status()).or_default().push(problem);
+        by_status.entry(problem.status()).or_default().push(*problem);
     }
-    by_status.into_iter().map(|(status, problems)| {
+    let answer = |problems: &[Problem]| {
         let lines: Vec<_> = problems.iter().map(|one| format!("`{}`: {}.", one.name(), one.title())).collect();
         let mut headers = vec!["Tidegate-Upload-Id", "X-Request-Id"];
         if problems.iter().any(|problem| problem.wants_retry_after()) {
             headers.push("Retry-After");
         }
-        let answer = json!({
+        json!({
             "description": lines.join("\n\n"),
             "headers": links(&headers),
             "content": { PROBLEM: { "schema": { "$ref": "#/components/schemas/Problem" } } },
-        });
-        (status.to_string(), answer)
-    })
+        })
+    };
+    by_status.into_iter().map(|(status, problems)| (status.to_string(), answer(&problems))).collect()
 }
 
 fn links(names: &[&str]) -> Map<String, Value> {
     names.iter().map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") }))).collect()
 }
 
-/// Header fields of answers.
-pub(super) fn headers() -> Value {
-    let text = json!({ "type": "string" });
-    json!({
-        "Tidegate-Upload-Id": { "description": "The upload's id, which the gateway's log has too.", "schema": { "type": "string", "format": "uuid" } },
-        "Location": { "description": "Where the file is, if the upstream says so.", "schema": { "type": "string", "format": "uri" } },
-        "Repr-Digest": { "description": "Digests of the file (RFC 9530).", "schema": text },
-        "X-Request-Id": { "description": "The request's own.", "schema": text },
-        "Retry-After": { "description": "Seconds.", "schema": { "type": "integer", "minimum": 1 } },
-    })
+/// What answers consist of: schemas of bodies, and header fields.
+pub(super) fn components() -> Value {
+    let mut components = from_file(include_str!("components.json"));
+    let names = Problem::ALL.iter().map(|problem| json!(format!("urn:tidegate:problem:{}", problem.name())));
+    if let Some(kinds) = components.pointer_mut("/schemas/Problem/properties/type/enum") {
+        *kinds = names.collect();
+    }
+    components
 }
 
-/// The bodies of answers.
-pub(super) fn schemas() -> Value {
-    let (text, id) = (json!({ "type": "string" }), json!({ "type": "string", "format": "uuid" }));
-    let names: Vec<_> = Problem::ALL.iter().map(|problem| format!("urn:tidegate:problem:{}", problem.name())).collect();
-    json!({
-        "Receipt": {
-            "type": "object",
-            "required": ["upload_id", "route", "status", "file", "result"],
-            "properties": {
-                "upload_id": id,
-                "route": text,
-                "status": { "enum": ["stored", "processing"] },
-                "file": {
-                    "type": "object",
-                    "required": ["name", "type", "size", "digests"],
-                    "properties": {
-                        "name": text, "type": text,
-                        "size": { "type": "integer", "format": "int64", "minimum": 0, "description": "in bytes" },
-                        "digests": { "type": "object", "additionalProperties": text, "description": "in hexadecimal, by algorithm" },
-                    },
-                },
-                "result": { "description": "What the rule says of the stored file." },
-            },
-        },
-        "Problem": {
-            "type": "object",
-            "description": "RFC 9457.",
-            "required": ["type", "title", "status", "detail", "upload_id", "route", "step", "blame", "retryable", "committed"],
-            "properties": {
-                "type": { "enum": names },
-                "title": text, "detail": text,
-                "status": { "type": "integer" },
-                "upload_id": id,
-                "route": { "type": ["string", "null"] },
-                "step": { "type": ["string", "null"] },
-                "blame": { "enum": ["client", "gateway", "upstream"] },
-                "retryable": { "type": "boolean", "description": "Whether the same request may succeed later." },
-                "committed": { "enum": ["no", "yes", "unknown"], "description": "Whether the file may exist upstream." },
-                "upstream": {
-                    "type": "object",
-                    "required": ["status"],
-                    "properties": { "status": { "type": "integer" }, "code": text, "message": text },
-                },
-                "violations": {
-                    "type": "array",
-                    "items": { "type": "object", "required": ["field", "message"], "properties": { "field": text, "message": text } },
-                },
-            },
-        },
-    })
+/// What a file of this folder holds. As code it would be many times as large.
+pub(super) fn from_file(text: &str) -> Value {
+    // A test reads each of them.
+    serde_json::from_str(text).unwrap_or_default()
 }

@@ -72,6 +72,21 @@ fn tells_what_a_route_takes_and_nothing_of_what_is_behind_it() {
 }
 
 #[test]
+fn every_file_of_this_folder_is_json() {
+    for text in [include_str!("components.json"), include_str!("headers.json"), include_str!("mint.json")] {
+        assert!(!super::response::from_file(text).is_null());
+    }
+    let document = openapi(MAIN, ROUTE);
+    let mint = &document["paths"]["/-/tickets"]["post"];
+    let asked = &mint["requestBody"]["content"]["application/json"]["schema"]["properties"];
+    assert_eq!(asked["route"]["enum"], serde_json::json!(["notes"]));
+    assert_eq!(mint["security"], serde_json::json!([{ "keys": [] }, { "keys-bearer": [] }]));
+    assert!(mint["responses"]["401"].is_object() && mint["responses"]["201"].is_object());
+    let kinds = &document["components"]["schemas"]["Problem"]["properties"]["type"]["enum"];
+    assert_eq!(kinds.as_array().map(Vec::len), Some(crate::failure::Problem::ALL.len()));
+}
+
+#[test]
 fn every_reference_leads_somewhere() {
     fn references<'v>(value: &'v Value, found: &mut BTreeSet<&'v str>) {
         match value {

@@ -28,7 +28,7 @@ const VALUES: &str = "\
 | address | an IP address with a port: `127.0.0.1:8080`, `[::1]:8080` |
 | networks | `10.0.0.0/8, fd00::/8, 127.0.0.1`, separated by commas or spaces, or a list |
 | media type | `image/png`, `image/*`, `*/*`, without parameters |
-| regular expression | the syntax of the Rust crate [`regex`](https://docs.rs/regex/latest/regex/#syntax) |
+| regular expression | the syntax of the Rust crate [`regex`](https://docs.rs/regex/latest/regex/#syntax); of Unicode its general categories and scripts, such as `\\p{L}` and `\\p{Greek}` |
 | text | any text; a number or a word such as `no` needs no quotes, its characters count |
 | text or an expression | text in which `${ … }` is evaluated for each upload |
 | condition | an expression that is true or false: `${ json.ok }` |
