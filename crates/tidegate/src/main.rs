@@ -34,6 +34,8 @@ fn main() -> ExitCode {
         Command::Schema(flags) => commands::schema::run(&flags),
         Command::Upload(flags) => commands::upload::run(&flags),
         Command::Sandbox(flags) => commands::sandbox::run(&flags),
+        Command::Completions(flags) => commands::completions::run(&flags),
+        Command::Manual(flags) => commands::manual::run(&flags),
     };
     done.unwrap_or_else(|error| fail(&error))
 }

@@ -4,6 +4,7 @@ mod demo;
 mod explain;
 mod keys;
 mod sandbox;
+mod shell;
 mod test;
 mod upload;
 pub(crate) mod values;
@@ -16,6 +17,7 @@ pub(crate) use demo::Demo;
 pub(crate) use explain::Explain;
 pub(crate) use keys::{Keys, KeysCommand, NewKey};
 pub(crate) use sandbox::Sandbox;
+pub(crate) use shell::{Completions, Manual};
 pub(crate) use test::Test;
 pub(crate) use upload::Upload;
 
@@ -51,6 +53,8 @@ pub(crate) enum Command {
     Schema(Schema),
     Upload(Upload),
     Sandbox(Sandbox),
+    Completions(Completions),
+    Manual(Manual),
 }
 
 const SERVE_HELP: &str = "\

@@ -1,6 +1,9 @@
 //! The gateway's answer: a receipt or a problem.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, bail};
+use http::header::RETRY_AFTER;
 use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
@@ -14,6 +17,8 @@ const MAX_ANSWER_LEN: usize = 1024 * 1024;
 pub(crate) struct Answer {
     /// Its status.
     pub(crate) status: StatusCode,
+    /// What `Retry-After` says in seconds; the gateway sends no dates.
+    pub(crate) retry_after: Option<Duration>,
     /// Its body.
     pub(crate) json: Value,
 }
@@ -25,6 +30,8 @@ impl Answer {
     /// It is cut, too long, or no JSON.
     pub(crate) async fn read(response: Response<Incoming>) -> anyhow::Result<Self> {
         let status = response.status();
+        let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = asked.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
         let mut body = response.into_body();
         let mut whole = Vec::new();
         while let Some(frame) = body.frame().await {
@@ -37,7 +44,7 @@ impl Answer {
             }
         }
         let json = serde_json::from_slice(&whole).with_context(|| format!("the answer ({status}) is no JSON"))?;
-        Ok(Self { status, json })
+        Ok(Self { status, retry_after, json })
     }
 
     /// Whether the file was stored or is being processed.

@@ -12,12 +12,16 @@ pub(crate) mod test;
 
 pub(crate) mod upload;
 
+pub(crate) mod completions;
+pub(crate) mod manual;
+
 pub(crate) mod sandbox;
 
 mod numbers;
 mod open_files;
 mod reload;
 mod signals;
+mod table;
 
 use std::io::{self, Write as _};
 

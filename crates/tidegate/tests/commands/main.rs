@@ -10,6 +10,7 @@ mod reload;
 mod sandbox;
 mod secrets;
 mod serve;
+mod shell;
 mod support;
 mod test;
 mod upload;

@@ -1,8 +1,10 @@
 //! `tidegate upload` against a gateway in front of the stand-ins.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
@@ -70,6 +72,81 @@ fn goes_on_after_a_file_that_was_refused_and_fails_in_the_end() {
 }
 
 #[test]
+fn sends_what_is_in_a_folder_and_prints_one_table() {
+    let (site, folder) = (Site::shipped(), tempfile::tempdir().expect("a folder"));
+    std::fs::create_dir(folder.path().join("below")).expect("it can be made");
+    for name in ["1.pdf", "2.pdf", "3.exe", "below/4.pdf", "below/5.pdf"] {
+        file(&folder, name);
+    }
+    let mut command = upload(&site.url("/kustomer/media"));
+    let ended = Ended::of(command.arg(folder.path()).args(["--recursive", "--parallel", "2", "--table"]));
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let lines: Vec<_> = ended.stdout.lines().collect();
+    assert_eq!(lines.len(), 8, "a head, five files, an empty line and the sum: {ended:?}");
+    for (line, name) in lines[1..].iter().zip(["1.pdf", "2.pdf", "3.exe", "below/4.pdf", "below/5.pdf"]) {
+        assert!(line.starts_with(folder.path().join(name).to_str().expect("UTF-8")), "{line}");
+        let became = if name == "3.exe" { "422 extension-refused" } else { "stored" };
+        assert!(line.contains(became), "{line}");
+    }
+    assert_eq!(lines[7], "5 files: 4 stored, 1 not");
+    assert_eq!(ended.stderr, "");
+}
+
+/// Listens, gives each connection the next answer (or none, and closes it), and returns the `Idempotency-Key` of each.
+fn scripted(answers: Vec<Option<&'static str>>) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/any", listener.local_addr().expect("an address"));
+    let keys = std::thread::spawn(move || {
+        let answer = |answer: Option<&str>| {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let mut request = Vec::new();
+            while !request.ends_with(CONTENT) {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).expect("more of the request");
+                request.extend_from_slice(&byte);
+            }
+            if let Some(answer) = answer {
+                stream.write_all(answer.as_bytes()).expect("it listens");
+            }
+            let request = String::from_utf8(request).expect("UTF-8").to_lowercase();
+            let key = request.lines().find_map(|line| line.strip_prefix("idempotency-key: "));
+            key.unwrap_or_default().to_owned()
+        };
+        answers.into_iter().map(answer).collect()
+    });
+    (url, keys)
+}
+
+const BUSY: &str = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\ncontent-length: 106\r\nconnection: close\r\n\r\n\
+    {\"type\":\"urn:tidegate:problem:overloaded\",\"detail\":\"full\",\"retryable\":true,\"committed\":\"no\"}              ";
+const UNSURE: &str = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\ncontent-length: 106\r\nconnection: close\r\n\r\n\
+    {\"type\":\"urn:tidegate:problem:overloaded\",\"detail\":\"full\",\"retryable\":true,\"committed\":\"unknown\"}         ";
+const STORED: &str = "HTTP/1.1 201 Created\r\ncontent-length: 19\r\nconnection: close\r\n\r\n{\"status\":\"stored\"}";
+
+#[test]
+fn sends_a_file_again_under_the_same_key_while_nothing_was_stored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (url, keys) = scripted(vec![Some(BUSY), Some(BUSY), Some(STORED)]);
+    let ended = Ended::of(upload(&url).arg(file(&folder, "a.pdf")).arg("--json"));
+    let keys = keys.join().expect("three requests");
+    assert_eq!((ended.code, &ended.json_lines()[0]["attempts"]), (0, &3.into()), "{ended:?}");
+    assert!(keys[0].len() == 36 && keys.iter().all(|key| *key == keys[0]), "{keys:?}");
+    assert_eq!(ended.stderr.matches("a.pdf: trying again in 0.0 s: 503 overloaded: full").count(), 2, "{ended:?}");
+}
+
+#[test]
+fn does_not_send_again_what_may_have_been_stored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (answer, words) in [(Some(UNSURE), "stored upstream: unknown"), (None, "it may have been stored")] {
+        let (url, keys) = scripted(vec![answer]);
+        let ended = Ended::of(upload(&url).arg(file(&folder, "a.pdf")));
+        assert_eq!(keys.join().expect("one request").len(), 1);
+        assert_eq!(ended.code, 1);
+        assert!(ended.stdout.contains(words), "{ended:?}");
+    }
+}
+
+#[test]
 fn streams_standard_input_whose_size_is_told() {
     let site = Site::shipped();
     let sent = |arguments: &[&str]| {
@@ -98,16 +175,17 @@ fn says_what_is_wrong_before_anything_is_sent() {
     let path = file(&folder, "a.pdf");
     let path = path.to_str().expect("UTF-8");
     let nobody = "http://127.0.0.1:1/kustomer/media";
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 7] = [
         (&[nobody, path], "cannot connect to 127.0.0.1:1"),
         (&["ftp://127.0.0.1/a", path], "the URL must begin with http:// or https://"),
         (&[nobody, "-"], "give it one by `--name`"),
         (&[nobody, path, "--size", "5"], "`--size` is for standard input"),
-        (&[nobody, folder.path().to_str().expect("UTF-8")], "it is no regular file"),
+        (&[nobody, folder.path().to_str().expect("UTF-8")], "it is a folder: `--recursive` sends what is in it"),
+        (&[nobody, "/dev/null"], "it is no regular file"),
         (&[nobody, path, "--header", "a"], "write `NAME: VALUE`"),
     ];
     for (arguments, words) in cases {
-        let ended = Ended::of(tidegate().arg("upload").args(arguments));
+        let ended = Ended::of(tidegate().arg("upload").args(arguments).args(["--retries", "0"]));
         assert_eq!(ended.code, 1, "{ended:?}");
         assert!(ended.stdout.contains(words) || ended.stderr.contains(words), "{words}: {ended:?}");
     }

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use super::attempt::{Attempt, Site};
 use super::case::{Case, every_route};
 use super::peak::{self, Process};
-use super::table::{Column, Table};
 use super::{shipped, show_progress};
 use crate::cli::Demo;
 use crate::commands::numbers::{bytes, exact_bytes, mib_per_second};
 use crate::commands::print;
+use crate::commands::table::{Column, Table};
 use crate::logging;
 
 /// Files that are larger are left out.

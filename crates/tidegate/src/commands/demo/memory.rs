@@ -10,12 +10,12 @@ use super::attempt::{Attempt, Site};
 use super::case::Case;
 use super::gateway_process::GatewayProcess;
 use super::peak::{self, Resident};
-use super::table::{Column, Table};
 use super::{show_progress, slow};
 use crate::cli::Demo;
 use crate::client::{Form, Protocol};
 use crate::commands::numbers::{bytes, exact_bytes, mib_per_second};
 use crate::commands::print;
+use crate::commands::table::{Column, Table};
 
 /// The file that shows that memory does not grow with it.
 const LARGE: u64 = 1 << 30;

@@ -15,8 +15,6 @@ mod gateway_process;
 mod memory;
 mod slow;
 
-mod table;
-
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 

@@ -1,65 +1,74 @@
-//! `tidegate upload`: the reference client. Files are streamed one after the other; each has one outcome.
+//! `tidegate upload`: the reference client. Several files are streamed at once; each has one outcome, told in the order of the files.
 
+mod attempts;
+mod expand;
 mod outcome;
 mod progress;
 mod source;
+mod summary;
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
+use futures::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::print;
 use crate::FAILED;
 use crate::cli::Upload;
-use crate::client::{Connection, Form, Offer, Protocol};
-use outcome::Outcome;
+use attempts::{Delivered, Order};
+use expand::Named;
 use progress::Progress;
-use source::Opened;
+use source::Source;
+use summary::Summary;
 
 /// Sends every file; fails if one of them was not stored.
 pub(crate) fn run(flags: &Upload) -> anyhow::Result<ExitCode> {
-    if flags.name.is_some() && flags.files.len() > 1 {
-        bail!("`--name` is for one file, and there are {}", flags.files.len());
+    let files = expand::files(&flags.files, flags.recursive)?;
+    if flags.name.is_some() && files.len() > 1 {
+        bail!("`--name` is for one file, and there are {}", files.len());
     }
+    let order = Order { flags, headers: headers(&flags.header)? };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no runtime")?;
-    let code = runtime.block_on(send_all(flags));
+    let code = runtime.block_on(send_all(files, &order));
     // Standard input is read in a thread that nobody can interrupt; whoever feeds it may never end.
     runtime.shutdown_background();
     code
 }
 
-async fn send_all(flags: &Upload) -> anyhow::Result<ExitCode> {
-    let headers = headers(&flags.header)?;
-    let mut failed = false;
-    for file in &flags.files {
-        let outcome = send(file, flags, &headers).await;
-        let outcome = outcome.unwrap_or_else(Outcome::Lost);
-        failed |= !outcome.is_stored();
-        print(&if flags.json { outcome.json_line(file) } else { outcome.for_people(file) })?;
+async fn send_all(files: Vec<Named>, order: &Order<'_>) -> anyhow::Result<ExitCode> {
+    let flags = order.flags;
+    let progress = Progress::of(files.len());
+    let mut summary = Summary::default();
+    let sent = stream::iter(files).map(|file| send(file, order, &progress));
+    let mut sent = std::pin::pin!(sent.buffered(usize::from(flags.parallel)));
+    while let Some((file, delivered)) = sent.next().await {
+        progress.file_ended();
+        summary.note(&file, &delivered, flags.table);
+        let text = match (flags.json, flags.table) {
+            (true, _) => delivered.outcome.json_line(&file, delivered.attempts),
+            (_, true) => continue,
+            _ => delivered.outcome.for_people(&file),
+        };
+        progress.aside(|| print(&text))?;
     }
-    Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+    progress.end();
+    if !flags.json {
+        print(&summary.to_string())?;
+    }
+    Ok(if summary.all_stored() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-async fn send(file: &str, flags: &Upload, headers: &HeaderMap) -> anyhow::Result<Outcome> {
-    let opened = Opened::open(file, flags).await?;
-    let media_type = flags.media_type.clone().unwrap_or_else(|| type_of(&opened.name));
-    let offer = Offer {
-        url: flags.url.clone(),
-        form: if flags.form { Form::Multipart } else { Form::NamedPut },
-        name: opened.name,
-        media_type,
-        length: opened.length,
-        sha256: opened.sha256,
-        params: flags.param.iter().map(|pair| (pair.name.clone(), pair.value.clone())).collect(),
-        headers: headers.clone(),
+async fn send(file: Named, order: &Order<'_>, progress: &Progress) -> (String, Delivered) {
+    let source = match file.found {
+        Ok(place) => Source::look_at(place, order.flags).await,
+        Err(error) => Err(error),
     };
-    let protocol = if flags.http2 { Protocol::Http2 } else { Protocol::Http1 };
-    let mut connection = Connection::open(&offer.url, protocol).await?;
-    let (chunks, progress) = Progress::watch(opened.chunks, file, offer.length);
-    let answer = connection.send(offer.request(chunks)?).await;
-    progress.end();
-    Ok(Outcome::of(answer?, offer.sha256))
+    let delivered = match source {
+        Ok(source) => order.deliver(&source, &file.label, progress).await,
+        Err(error) => Delivered::unsent(error),
+    };
+    (file.label, delivered)
 }
 
 /// The type that belongs to a name's extension.

@@ -1,5 +1,7 @@
 //! What became of a file, for people and for scripts.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::client::Answer;
@@ -17,8 +19,12 @@ pub(super) enum Outcome {
         /// Hex.
         sent: String,
     },
-    /// Nothing was sent, or no answer came.
+    /// Nobody listens, or the connection could not be made: nothing was sent.
+    Unreached(anyhow::Error),
+    /// It was sent, or some of it, and no answer came: it may have been stored.
     Lost(anyhow::Error),
+    /// The file cannot be sent as it is.
+    Unreadable(anyhow::Error),
 }
 
 impl Outcome {
@@ -38,9 +44,17 @@ impl Outcome {
         matches!(self, Self::Stored(_))
     }
 
+    /// The pause that the gateway asks for.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(answer) => answer.retry_after,
+            _ => None,
+        }
+    }
+
     /// One line of JSON.
-    pub(super) fn json_line(&self, file: &str) -> String {
-        let value = match self {
+    pub(super) fn json_line(&self, file: &str, attempts: u32) -> String {
+        let mut value = match self {
             Self::Stored(answer) => {
                 json!({ "file": file, "status": answer.status.as_u16(), "receipt": answer.json })
             }
@@ -53,8 +67,9 @@ impl Outcome {
                 "receipt": answer.json,
                 "error": self.words(),
             }),
-            Self::Lost(_) => json!({ "file": file, "error": self.words() }),
+            Self::Unreached(_) | Self::Lost(_) | Self::Unreadable(_) => json!({ "file": file, "error": self.words() }),
         };
+        value["attempts"] = attempts.into();
         format!("{value}\n")
     }
 
@@ -63,11 +78,24 @@ impl Outcome {
         match self {
             Self::Stored(answer) => receipt_lines(file, answer),
             Self::Refused(answer) => problem_lines(file, answer),
-            Self::Different { .. } | Self::Lost(_) => format!("{file}: {}\n", self.words()),
+            _ => format!("{file}: {}\n", self.words()),
         }
     }
 
-    fn words(&self) -> String {
+    /// For a table: what became of it, its size in bytes, what the upstream calls it, and the upload's id.
+    pub(super) fn cells(&self) -> [String; 4] {
+        let (Self::Stored(answer) | Self::Refused(answer) | Self::Different { answer, .. }) = self else {
+            return [self.words(), String::new(), String::new(), String::new()];
+        };
+        let became = if self.is_stored() { answer.text("/status").to_owned() } else { self.words() };
+        let number = |pointer: &str| answer.json.pointer(pointer).filter(|value| !value.is_null()).map(plain);
+        let result = number("/result/id").or_else(|| number("/result/url"));
+        let size = number("/file/size").unwrap_or_default();
+        [became, size, result.unwrap_or_default(), answer.text("/upload_id").to_owned()]
+    }
+
+    /// What went wrong.
+    pub(super) fn words(&self) -> String {
         match self {
             Self::Stored(_) => String::new(),
             Self::Refused(answer) => answer.problem(),
@@ -75,7 +103,8 @@ impl Outcome {
                 let received = answer.text("/file/digests/sha-256");
                 format!("the receipt speaks of another content: SHA-256 {received} in the place of {sent}")
             }
-            Self::Lost(error) => format!("{error:#}"),
+            Self::Lost(error) => format!("{error:#}; it may have been stored"),
+            Self::Unreached(error) | Self::Unreadable(error) => format!("{error:#}"),
         }
     }
 }
@@ -85,8 +114,7 @@ fn receipt_lines(file: &str, answer: &Answer) -> String {
     let (status, route) = (answer.text("/status"), answer.text("/route"));
     let mut lines = format!("{file}: {status} by {route}, {size} bytes, {}\n", answer.text("/file/type"));
     let mut line = |name: &str, value: &Value| {
-        let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-        lines.push_str(&format!("  {name:<9} {text}\n"));
+        lines.push_str(&format!("  {name:<9} {}\n", plain(value)));
     };
     for part in ["/result", "/file/digests"] {
         for (name, value) in answer.json.pointer(part).and_then(Value::as_object).into_iter().flatten() {
@@ -111,6 +139,11 @@ fn problem_lines(file: &str, answer: &Answer) -> String {
     lines
 }
 
+/// A text as it is, and anything else as JSON.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
 fn hex(digest: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -122,7 +155,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, json: Value) -> Answer {
-        Answer { status: StatusCode::from_u16(status).expect("a status"), json }
+        Answer { status: StatusCode::from_u16(status).expect("a status"), retry_after: None, json }
     }
 
     fn receipt() -> Answer {
@@ -157,7 +190,7 @@ mod tests {
     #[test]
     fn a_receipt_for_another_content_is_no_success() {
         let outcome = Outcome::of(receipt(), Some([8; 32]));
-        assert!(!outcome.is_stored() && outcome.json_line("a.png").contains("another content"));
+        assert!(!outcome.is_stored() && outcome.json_line("a.png", 1).contains("another content"));
     }
 
     #[test]

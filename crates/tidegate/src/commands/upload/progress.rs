@@ -1,71 +1,111 @@
-//! The progress of an upload, on a terminal only.
+//! Progress bars on standard error, where a person watches.
 
-use std::io::{self, IsTerminal as _, Write as _};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::borrow::Cow;
+use std::io::IsTerminal as _;
 
 use futures::StreamExt as _;
-use tokio_util::task::AbortOnDropHandle;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::client::{Chunks, Length};
-use crate::commands::numbers::{bytes, mib_per_second};
 
-/// Between two drawings.
-const INTERVAL: Duration = Duration::from_millis(200);
+const OF_KNOWN_LENGTH: &str =
+    "{prefix}  {bar:24} {percent:>3} %  {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}";
+const OF_UNKNOWN_LENGTH: &str = "{prefix}  {spinner} {binary_bytes}  {binary_bytes_per_sec}";
+const OF_ALL: &str = "{pos} of {len} files  {elapsed}";
 
-/// A drawing that goes on until it is dropped.
+/// The bars of all files that are being sent, and below them one of the files themselves.
 pub(super) struct Progress {
-    drawing: Option<AbortOnDropHandle<()>>,
+    bars: MultiProgress,
+    files: Option<ProgressBar>,
+    watched: bool,
 }
+
+/// The bar of one file; it is gone once dropped.
+pub(super) struct Bar(ProgressBar);
 
 impl Progress {
-    /// Counts the bytes that pass, and draws them if a person watches.
-    pub(super) fn watch(chunks: Chunks, file: &str, length: Length) -> (Chunks, Self) {
-        if !io::stderr().is_terminal() {
-            return (chunks, Self { drawing: None });
-        }
-        let sent = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&sent);
+    /// For so many files. Nothing is drawn where standard error is no terminal.
+    pub(super) fn of(files: usize) -> Self {
+        let watched = std::io::stderr().is_terminal();
+        let target = if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bars = MultiProgress::with_draw_target(target);
+        let files = (files > 1).then(|| {
+            let len = u64::try_from(files).unwrap_or(u64::MAX);
+            bars.add(ProgressBar::new(len).with_style(style(OF_ALL)))
+        });
+        Self { bars, files, watched }
+    }
+
+    /// Counts the bytes that pass.
+    pub(super) fn watch(&self, chunks: Chunks, label: &str, length: Length) -> (Chunks, Bar) {
+        let bar = match length {
+            Length::Exact(len) | Length::Announced(len) => ProgressBar::new(len).with_style(style(OF_KNOWN_LENGTH)),
+            Length::Unknown => ProgressBar::new_spinner().with_style(style(OF_UNKNOWN_LENGTH)),
+        };
+        let bar = match &self.files {
+            Some(files) => self.bars.insert_before(files, bar),
+            None => self.bars.add(bar),
+        };
+        bar.set_prefix(Cow::Owned(visible(label)));
+        let counter = bar.clone();
         let counted = chunks.inspect(move |chunk| {
             let len = chunk.as_ref().map_or(0, |chunk| u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-            counter.fetch_add(len, Ordering::Relaxed);
+            counter.inc(len);
         });
-        let file = file.to_owned();
-        let drawing = tokio::spawn(async move {
-            let began = Instant::now();
-            loop {
-                tokio::time::sleep(INTERVAL).await;
-                draw(&line(&file, length, sent.load(Ordering::Relaxed), began.elapsed()));
-            }
-        });
-        (counted.boxed(), Self { drawing: Some(AbortOnDropHandle::new(drawing)) })
+        (counted.boxed(), Bar(bar))
     }
 
-    /// Wipes the drawing.
+    /// One more file has its outcome.
+    pub(super) fn file_ended(&self) {
+        if let Some(files) = &self.files {
+            files.inc(1);
+        }
+    }
+
+    /// Does something to the terminal while no bar is on it.
+    pub(super) fn aside<T>(&self, act: impl FnOnce() -> T) -> T {
+        self.bars.suspend(act)
+    }
+
+    /// A line for whoever watches, or reads the log of a script.
+    #[expect(clippy::print_stderr, reason = "the results themselves go to stdout")]
+    pub(super) fn note(&self, text: &str) {
+        self.aside(|| eprintln!("note: {text}"));
+    }
+
+    /// Wipes what is left.
+    pub(super) fn end(&self) {
+        if let Some(files) = &self.files {
+            files.finish_and_clear();
+        }
+        if self.watched {
+            // A terminal that has gone is no reason to fail.
+            let _unseen = self.bars.clear();
+        }
+    }
+}
+
+impl Bar {
+    /// Wipes the bar.
     pub(super) fn end(self) {
-        if self.drawing.is_some() {
-            draw("");
-        }
+        drop(self);
     }
 }
 
-/// One line that the next one takes the place of. A terminal that has gone is no reason to stop an upload.
-fn draw(line: &str) {
-    let mut terminal = io::stderr().lock();
-    let _unseen = write!(terminal, "\r\x1b[2K{line}").and_then(|()| terminal.flush());
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
-fn line(file: &str, length: Length, sent: u64, elapsed: Duration) -> String {
-    let rate = mib_per_second(sent, elapsed);
-    let sent_text = bytes(sent);
-    match length {
-        Length::Exact(total) | Length::Announced(total) => {
-            let percent = sent.saturating_mul(100).checked_div(total).unwrap_or(100);
-            format!("{file}  {percent:>3} %  {sent_text} of {}  {rate:.0} MiB/s", bytes(total))
-        }
-        Length::Unknown => format!("{file}  {sent_text}  {rate:.0} MiB/s"),
-    }
+/// A template of ours; one that is malformed leaves the bar as the library draws it.
+fn style(template: &'static str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// A name without what would move the cursor.
+fn visible(label: &str) -> String {
+    label.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 
 #[cfg(test)]
@@ -73,11 +113,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_known_length_gives_a_percentage() {
-        let second = Duration::from_secs(1);
-        let half = line("a.mp4", Length::Exact(100 << 20), 50 << 20, second);
-        assert_eq!(half, "a.mp4   50 %  50.0 MiB of 100 MiB  50 MiB/s");
-        assert!(line("a.mp4", Length::Exact(0), 0, second).contains("100 %"));
-        assert_eq!(line("-", Length::Unknown, 10 << 20, second), "-  10.0 MiB  10 MiB/s");
+    fn the_templates_are_well_formed() {
+        for template in [OF_KNOWN_LENGTH, OF_UNKNOWN_LENGTH, OF_ALL] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_move_the_cursor() {
+        assert_eq!(visible("a\x1b[2Jb\r\n"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}");
     }
 }

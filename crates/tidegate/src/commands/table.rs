@@ -4,36 +4,36 @@ use std::fmt;
 
 /// A column's head and side.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Column {
+pub(in crate::commands) struct Column {
     head: &'static str,
     right: bool,
 }
 
 impl Column {
     /// Texts.
-    pub(super) fn left(head: &'static str) -> Self {
+    pub(in crate::commands) fn left(head: &'static str) -> Self {
         Self { head, right: false }
     }
 
     /// Numbers.
-    pub(super) fn right(head: &'static str) -> Self {
+    pub(in crate::commands) fn right(head: &'static str) -> Self {
         Self { head, right: true }
     }
 }
 
 /// A table with `N` columns.
 #[derive(Debug)]
-pub(super) struct Table<const N: usize> {
+pub(in crate::commands) struct Table<const N: usize> {
     columns: [Column; N],
     rows: Vec<[String; N]>,
 }
 
 impl<const N: usize> Table<N> {
-    pub(super) fn new(columns: [Column; N]) -> Self {
+    pub(in crate::commands) fn new(columns: [Column; N]) -> Self {
         Self { columns, rows: Vec::new() }
     }
 
-    pub(super) fn row(&mut self, cells: [String; N]) {
+    pub(in crate::commands) fn row(&mut self, cells: [String; N]) {
         self.rows.push(cells);
     }
 
