@@ -18,6 +18,7 @@ class Block:
     line: int
     language: str
     text: str
+    verbatim: str
     marks: dict
 
     def where(self, offset=0):
@@ -61,8 +62,8 @@ def read(root, path):
         if open_block is not None:
             if fence and not fence[2]:
                 begun, language, lines = open_block
-                content = textwrap.dedent("\n".join(lines)) + "\n"
-                blocks.append(Block(path, begun, language, content, marks))
+                content = "".join(line.removeprefix(fence[1]) + "\n" for line in lines)
+                blocks.append(Block(path, begun, language, textwrap.dedent(content), content, marks))
                 open_block, marks = None, {}
             else:
                 open_block[2].append(line)

@@ -16,7 +16,7 @@ from processes import Background
 from rules import Rules
 from session import ROOT, Ports, Session, commands
 
-LANGUAGES = {"yaml", "console", "json", "js", "html", "xml", "promql", ""}
+LANGUAGES = {"yaml", "console", "json", "js", "python", "html", "xml", "promql", ""}
 
 
 class Run:
@@ -45,7 +45,8 @@ class Run:
             self.counts["files written"] += 1
         if block.language not in LANGUAGES:
             self.failures.append(f"{block.where()}: nobody knows what to do with {block.language}")
-        elif block.language == "yaml":
+        elif block.language == "yaml" and not {"append", "set"} & set(block.marks):
+            # What changes a file is checked where the page has the file checked.
             self._yaml(block)
         elif block.language == "console":
             self._console(block, session)

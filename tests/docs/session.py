@@ -137,7 +137,7 @@ class Session:
 
     def write(self, block, path, verb):
         stored = self.state / f"written.{len(self.script)}"
-        stored.write_text(self.ports.exchange(block.text))
+        stored.write_text(self.ports.exchange(block.verbatim))
         target, stored = shlex.quote(path), shlex.quote(str(stored))
         if verb == "set":
             self.script.append(f'"$DOCS_PYTHON" -B {HERE / "replace.py"} {target} {stored}')
