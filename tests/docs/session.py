@@ -20,7 +20,8 @@ SYSTEMS = 6
 # The smallest picture there is: enough for the first bytes to tell its type.
 PHOTO = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 ADDRESS = re.compile(r"(?:127\.0\.0\.1|localhost):(\d{4,5})\b|http\.server (\d{4,5})\b")
-HOST = re.compile(r"https?://([^/:\s'\"$]+)")
+# An origin is only told.
+HOST = re.compile(r"(?<!Origin: )https?://([^/:\s'\"$]+)")
 
 # What need not be the same in the output: ids, digests, base64, times, durations, rates.
 VARYING = [
