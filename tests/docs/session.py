@@ -23,6 +23,9 @@ ADDRESS = re.compile(r"(?:127\.0\.0\.1|localhost):(\d{4,5})\b|http\.server (\d{4
 # An origin is only told.
 HOST = re.compile(r"(?<!Origin: )https?://([^/:\s'\"$]+)")
 
+# What changes more than the page's folder, or wants what is not here.
+ELSEWHERE = re.compile(r"(?:^|[|;&(]\s*|\s)(sudo|systemctl|journalctl|apt|apt-get|docker|kubectl|helm|ssh|just|git)\s", re.MULTILINE)
+
 # What need not be the same in the output: ids, digests, base64, times, durations, rates.
 VARYING = [
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
@@ -161,6 +164,8 @@ class Session:
         """Why a command must not run here."""
         if "…" in command.text and not re.fullmatch(r"export [A-Z_]+=…", command.text):
             return "has a place that the reader fills in"
+        if elsewhere := ELSEWHERE.search(re.sub(r"\s#.*", "", command.text)):
+            return f"calls {elsewhere[1]}"
         hosts = set(HOST.findall(command.text)) - {"127.0.0.1", "localhost"}
         if hosts and re.search(r"\bcurl\b", command.text):
             return f"would reach {', '.join(hosts)}"
