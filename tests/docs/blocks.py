@@ -54,9 +54,14 @@ class Page:
                 yield target.partition("#")[::2]
 
 
+def prose(text):
+    """What is not in a fenced block."""
+    return re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
 def read(root, path):
     text = (root / path).read_text()
-    blocks, prose, marks, open_block = [], [], {}, None
+    blocks, marks, open_block = [], {}, None
     for number, line in enumerate(text.splitlines(), 1):
         fence = FENCE.match(line)
         if open_block is not None:
@@ -74,7 +79,6 @@ def read(root, path):
         else:
             if line.strip():
                 marks = {}
-            prose.append(line)
     if open_block is not None:
         raise ValueError(f"{path}:{open_block[0]}: a block without an end")
-    return Page(path, text, blocks, "\n".join(prose))
+    return Page(path, text, blocks, prose(text))

@@ -1,6 +1,7 @@
 """Does what the pages say: `pages.py TIDEGATE FOLDER`. What is done with which block is told in `run`."""
 
 import collections
+import dataclasses
 import json
 import pathlib
 import re
@@ -11,7 +12,7 @@ import tempfile
 
 import yaml
 
-from blocks import read
+from blocks import prose, read
 from processes import Background
 from rules import Rules
 from session import ROOT, Ports, Session, commands
@@ -127,6 +128,22 @@ def linked(pages):
                     yield f"{page.path} leads to {target}#{anchor}, and there is no such heading"
 
 
+def bound(pages):
+    """As pages of a book, without a repository beside it, none leads out of docs/."""
+    below = [page for page in pages.values() if page.path.parts[0] == "docs" and page.path.name != "SUMMARY.md"]
+    chapters = [{"Chapter": {"content": page.text, "source_path": str(page.path.relative_to("docs"))}} for page in below]
+    given = json.dumps([{"config": {"book": {"src": "docs"}}}, {"items": chapters}])
+    done = subprocess.run([ROOT / ".ci/book"], input=given, capture_output=True, text=True)
+    if done.returncode != 0:
+        yield f".ci/book: {done.stderr}"
+        return
+    for page, item in zip(below, json.loads(done.stdout)["items"]):
+        for target, _ in dataclasses.replace(page, prose=prose(item["Chapter"]["content"])).links():
+            path = (ROOT / page.path.parent / target).resolve()
+            if target and not path.is_relative_to(ROOT / "docs"):
+                yield f"{page.path} would lead to {target} in a book, where it is not"
+
+
 def main(tidegate, folder, *only):
     work = pathlib.Path(tempfile.mkdtemp(dir=folder))
     paths = [pathlib.Path("README.md"), pathlib.Path("deploy/README.md")]
@@ -136,6 +153,7 @@ def main(tidegate, folder, *only):
     run = Run(tidegate, work)
     run.failures += listed(pages)
     run.failures += linked(pages)
+    run.failures += bound(pages)
     sandbox = Background([tidegate, "sandbox", "--address", f"127.0.0.1:{Ports.shared.sandbox}", "--json"], {}, output="stdout")
     try:
         sandbox.line()
