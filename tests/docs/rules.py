@@ -13,7 +13,7 @@ import yaml
 FACTS = {"env", "params", "path", "file", "upload", "client", "headers", "json", "xml", "text", "status"}
 EXPRESSION = re.compile(r"\$\{(.*?)\}", re.DOTALL)
 ROUTE = "route: shown\npath: /shown\n"
-TARGET = "url: https://shown.example.com\n"
+TARGET = "url: https://shown.example.com"
 STEP = "{ id: shown_store, request: POST /shown, target: shown, body: file }"
 STEP_KEYS = {"id": "shown", "request": "POST /shown", "target": "shown"}
 BODIES = {"json", "form", "urlencoded", "text", "body"}
@@ -58,19 +58,19 @@ class Rules:
             if "sha256" in ids:
                 yield from self._run(block, self._main("access: { shown: { api-keys: { file: keys.yaml } } }\n"), keys=text)
             else:
-                yield from self._run(block, route=self._complete("steps:\n" + indent(text)))
+                yield from self._run(block, route=complete("steps:\n" + indent(text)))
         elif "route" in keys and "steps" in keys:
             self.whole += 1
             yield from self._run(block, route=text, whole=True)
         elif self._is_main(keys):
             yield from self._run(block, self._main(text))
         elif set(keys) <= self.route:
-            yield from self._run(block, route=self._complete(text))
+            yield from self._run(block, route=complete(text))
         elif set(keys) <= self.step and not set(keys) <= self.target:
-            yield from self._run(block, route=self._complete(step(text, keys)))
+            yield from self._run(block, route=complete(step(text, keys)))
         elif set(keys) <= self.target:
-            missing = "" if {"url", "allow"} & set(keys) else TARGET
-            yield from self._run(block, route=self._complete("targets:\n  shown:\n" + indent(text + missing, 4)))
+            missing = "" if {"url", "allow"} & set(keys) else TARGET + "\n"
+            yield from self._run(block, route=complete("targets:\n  shown:\n" + indent(text + missing, 4)))
         else:
             yield f"{block.where()}: no file has these keys together: {', '.join(keys)}"
 
@@ -89,55 +89,8 @@ class Rules:
         given = yaml.safe_load(text)
         provider = next(iter(given.get("access", {})), None)
         access = f"access: [ {provider} ]\n" if provider else ""
-        route = f"{ROUTE}{access}targets:\n  shown: {{ {TARGET.strip()} }}\nsteps:\n  - {STEP}\n"
+        route = f"{ROUTE}{access}targets:\n  shown: {{ {TARGET} }}\nsteps:\n  - {STEP}\n"
         return text if "routes" in given else text + "routes: shown.yaml\n", route
-
-    def _complete(self, text):
-        """A route with what the part refers to: targets, steps, parameters, parts of the path, and who the client is."""
-        found = yaml.safe_load(text)
-        expressions = " ".join(EXPRESSION.findall(text))
-        steps = found.get("steps", [])
-        lines = [text]
-        known = {item["id"] for item in steps} | FACTS
-        answers = dict.fromkeys(re.findall(r"\b([a-z_]+)\.(?:json|xml|headers|status|text)\b", expressions))
-        transfers = any(sends_file(item) for item in steps)
-        store = "store" if "store" in answers and "store" not in known else "shown_store"
-        added = [f"{{ id: {name}, request: GET /{name}, target: shown, body: none }}" for name in answers if name not in known and name != store]
-        prepares = any("expires" in item for item in steps)
-        added += [STEP.replace("shown_store", store)] * (not transfers and not prepares)
-        before = "".join(f"  - {item}\n" for item in added)
-        after = f"  - {STEP}\n" if prepares and not transfers else ""
-        if steps:
-            # What is added stands before: answers that are used, and the transfer, which steps after it may use.
-            head, _, own = text.partition("steps:\n")
-            width = len(own) - len(own.lstrip(" "))
-            rest = re.search(r"^\S", own, re.MULTILINE)
-            end = rest.start() if rest and rest.group() != "-" else len(own)
-            before, after = (textwrap.indent(textwrap.dedent(part), " " * width) for part in (before, after))
-            lines = [head, "steps:\n", before, own[:end], after, own[end:]]
-        else:
-            lines.append("steps:\n" + before + after)
-        if "route" not in found:
-            lines.append("route: shown\n")
-        if "path" not in found:
-            captures = dict.fromkeys(re.findall(r"\bpath\.(\w+)", expressions))
-            lines.append("path: /shown" + "".join(f"/{{{name}}}" for name in captures) + "\n")
-        if "params" not in found:
-            params = dict.fromkeys(re.findall(r"\bparams\.(\w+)", expressions))
-            lines += ["params:\n"] * bool(params)
-            lines += [f"  {name}: {{ {parameter(steps, expressions, name)} }}\n" for name in params]
-        if "access" not in found and "client." in expressions:
-            lines.append("access: [ shown ]\n")
-        targets = dict.fromkeys([item["target"] for item in steps] + ["shown"])
-        given = found.get("targets", {})
-        added = [f"  {name}: {{ {target(steps, name)} }}\n" for name in targets if name not in given]
-        whole = "".join(lines)
-        if "targets" not in found:
-            return whole + "targets:\n" + "".join(added)
-        for name in given:
-            if not {"url", "allow"} & set(given[name]):
-                whole = re.sub(rf"^( +){name}:\n", rf"\g<0>\1  {TARGET}", whole, count=1, flags=re.MULTILINE)
-        return whole.replace("targets:\n", "targets:\n" + "".join(added), 1)
 
     def _run(self, block, main=None, route=None, keys=None, whole=False):
         """Checks a configuration of these files, and runs the examples of its route."""
@@ -185,6 +138,56 @@ def alternatives(text):
     return ["".join(texts[min(index, len(texts) - 1)] for texts in entries.values()) for index in range(count)]
 
 
+def complete(text):
+    """A route with what a part of one refers to: steps, targets, parameters, parts of the path, and who the client is."""
+    found = yaml.safe_load(text)
+    expressions = " ".join(EXPRESSION.findall(text))
+    steps = found.get("steps", [])
+    lines = [with_steps(text, steps, expressions)]
+    if "route" not in found:
+        lines.append("route: shown\n")
+    if "path" not in found:
+        captures = dict.fromkeys(re.findall(r"\bpath\.(\w+)", expressions))
+        lines.append("path: /shown" + "".join(f"/{{{name}}}" for name in captures) + "\n")
+    if "params" not in found:
+        params = dict.fromkeys(re.findall(r"\bparams\.(\w+)", expressions))
+        lines += ["params:\n"] * bool(params)
+        lines += [f"  {name}: {{ {parameter(steps, expressions, name)} }}\n" for name in params]
+    if "access" not in found and "client." in expressions:
+        lines.append("access: [ shown ]\n")
+    return with_targets("".join(lines), found.get("targets", {}), steps)
+
+
+def with_steps(text, steps, expressions):
+    """The part, and before its own steps those whose answers it uses and one that sends the file, unless it has one."""
+    known = {item["id"] for item in steps} | FACTS
+    answers = dict.fromkeys(re.findall(r"\b([a-z_]+)\.(?:json|xml|headers|status|text)\b", expressions))
+    transfers = any(sends_file(item) for item in steps)
+    # What expires does so before the file is sent.
+    prepares = any("expires" in item for item in steps)
+    store = "store" if "store" in answers and "store" not in known else "shown_store"
+    before = [f"- {{ id: {name}, request: GET /{name}, target: shown, body: none }}\n" for name in answers if name not in known | {store}]
+    before += [f"- {STEP.replace('shown_store', store)}\n"] * (not transfers and not prepares)
+    after = [f"- {STEP}\n"] * (not transfers and prepares)
+    if not steps:
+        return text + "steps:\n" + indent("".join(before))
+    head, _, own = text.partition("steps:\n")
+    width = len(own) - len(own.lstrip(" "))
+    # Up to the next key.
+    end = next((found.start() for found in re.finditer(r"^[^\s-]", own, re.MULTILINE)), len(own))
+    return head + "steps:\n" + indent("".join(before), width) + own[:end] + indent("".join(after), width) + own[end:]
+
+
+def with_targets(text, given, steps):
+    """With every target that a step names, each with a place."""
+    names = dict.fromkeys([item["target"] for item in steps] + ["shown"])
+    added = "".join(f"  {name}: {{ {target(steps, name)} }}\n" for name in names if name not in given)
+    for name in given:
+        if not {"url", "allow"} & set(given[name]):
+            text = re.sub(rf"^( +){name}:\n", rf"\g<0>\1  {TARGET}\n", text, count=1, flags=re.MULTILINE)
+    return text.replace("targets:\n", "targets:\n" + added, 1) if given else text + "targets:\n" + added
+
+
 def step(text, keys):
     """A step of these keys."""
     given = dict(STEP_KEYS)
@@ -217,7 +220,7 @@ def providers(access):
 
 def target(steps, name):
     learned = any(item["target"] == name and "${" in item["request"].split(" ")[1][:2] for item in steps)
-    return "allow: 'https://*.example.com'" if learned else TARGET.strip()
+    return "allow: 'https://*.example.com'" if learned else TARGET
 
 
 
