@@ -42,6 +42,10 @@ deploy tidegate="":
 openapi tidegate="":
     tests/openapi/run {{ tidegate }}
 
+# What the documentation shows, done: `just docs target/debug/tidegate`
+docs tidegate="":
+    tests/docs/run {{ tidegate }}
+
 # Licences, bans and sources of the dependencies
 deny:
     cargo deny --locked check bans licenses sources
