@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { beginUpload } from "./stage.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const PHONE = { width: 390, height: 844 };
-const DESK = { width: 1280, height: 900 };
+export const PHONE = { width: 390, height: 844 };
+export const DESK = { width: 1280, height: 900 };
 
 /** Opens the page. Whatever it complains about, or fetches from elsewhere, fails the case. */
 async function open(page, stage) {
@@ -170,10 +170,10 @@ async function showsTheInterface({ page, stage }) {
 }
 
 /** By how much the page is wider than its window. */
-const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+export const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
 /** What a screen reader's user could not use, as axe finds it. */
-async function complaints(page) {
+export async function complaints(page) {
   // By the debugger's way, as the page's own policy lets no other script in.
   await page.evaluate(AXE);
   const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];

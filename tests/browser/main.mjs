@@ -1,4 +1,4 @@
-// Uploads from a real Chromium, across origins, over HTTP/1.1 and over HTTP/2 with TLS, and the admin page. See `run`.
+// Uploads from a real Chromium, across origins, over HTTP/1.1 and over HTTP/2 with TLS, and the pages of the admin side. See `run`.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { adminCases } from "./admin.mjs";
 import { cases } from "./cases.mjs";
+import { tryCases } from "./try.mjs";
 import { start } from "./stage.mjs";
 
 // Nothing of the browser's own may reach out, and no state of an earlier run may help.
@@ -24,7 +25,7 @@ let passed = 0;
 let failed = 0;
 try {
   const uploads = ["http1", "http2"].map((protocol) => [protocol, cases]);
-  for (const [protocol, some] of [...uploads, ["admin", adminCases]]) {
+  for (const [protocol, some] of [...uploads, ["admin", adminCases], ["try", tryCases]]) {
     for (const [name, test] of some.filter(([name]) => name.includes(process.argv[3] ?? ""))) {
       const page = await context.newPage();
       page.setDefaultTimeout(PATIENCE_MS);

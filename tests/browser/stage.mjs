@@ -149,6 +149,8 @@ function writeConfiguration(folder, upstream, pages) {
   const shipped = "kustomer-media.yaml";
   copyFileSync(join(ROOT, "config/routes", shipped), join(routes, shipped));
   writeFileSync(join(routes, shipped), `cors: { origins: ${pages} }\n`, { flag: "a" });
+  // One with parameters, for the page that tries routes out.
+  copyFileSync(join(ROOT, "config/routes/klinkcx-file.yaml"), join(routes, "klinkcx-file.yaml"));
   execFileSync("openssl", [
     "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
     "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", join(folder, "key.pem"), "-out", join(folder, "cert.pem"),

@@ -1,7 +1,6 @@
 //! `/log`: what is logged, and changing it while the process runs.
 
 use http::StatusCode;
-use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::browser;
@@ -35,9 +34,7 @@ pub(super) fn show(asked: &Asked<'_>) -> Answer {
 
 /// `?filter=` takes its place.
 pub(super) fn change(asked: &Asked<'_>) -> Answer {
-    let pairs = asked.query.unwrap_or_default().split('&');
-    let given = pairs.filter_map(|pair| pair.strip_prefix("filter=")).next().unwrap_or_default();
-    let filter = percent_decode_str(given).decode_utf8_lossy();
+    let filter = asked.query_pairs().find_map(|(name, value)| (name == "filter").then_some(value)).unwrap_or_default();
     if filter.trim().is_empty() {
         return text(StatusCode::BAD_REQUEST, "say which: /log?filter=info,gateway::transfer=debug\n");
     }

@@ -1,6 +1,6 @@
 //! The admin side: metrics, health, and what the gateway is doing, on a listener of its own.
 //!
-//! It is for operators: loopback by default, reads but for ending an upload and changing what is logged, and its answers name no client, file or secret. Its few
+//! It is for operators: loopback by default, reads but for ending an upload, trying a route out and changing what is logged, and its answers name no client, file or secret. Its few
 //! places for connections are its own, so that a scraper is served while clients are refused.
 
 mod browser;
@@ -9,6 +9,8 @@ mod events;
 mod history;
 mod log;
 mod page;
+mod plan;
+mod relay;
 mod respond;
 mod routes;
 mod state;
@@ -28,7 +30,9 @@ use tokio_util::sync::CancellationToken;
 pub use log::LogFilter;
 
 use crate::app::Current;
+use crate::server::Handler;
 use history::History;
+use relay::Ends;
 
 /// Connections at once: a few scrapers, probes and people.
 const CONNECTIONS: usize = 64;
@@ -45,6 +49,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Admin {
     current: Arc<Current>,
     log: Option<Arc<dyn LogFilter>>,
+    /// What becomes of an upload that comes this way.
+    uploads: Handler,
     history: History,
     /// Places for open pages.
     viewers: Arc<Semaphore>,
@@ -53,8 +59,8 @@ pub struct Admin {
 impl Admin {
     /// The admin side of this gateway. Without `log` it neither shows nor changes what is logged.
     #[must_use]
-    pub fn new(current: Arc<Current>, log: Option<Arc<dyn LogFilter>>) -> Self {
-        Self { current, log, history: History::new(), viewers: Arc::new(Semaphore::new(VIEWERS)) }
+    pub(crate) fn new(current: Arc<Current>, log: Option<Arc<dyn LogFilter>>, uploads: Handler) -> Self {
+        Self { current, log, uploads, history: History::new(), viewers: Arc::new(Semaphore::new(VIEWERS)) }
     }
 }
 
@@ -72,10 +78,11 @@ pub(crate) async fn serve(socket: TcpListener, admin: Admin, end: CancellationTo
             accepted = socket.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // With every place taken the connection is closed: the next scrape tries again.
                 let Ok(place) = Arc::clone(&free).try_acquire_owned() else { continue };
-                let connection = connection(stream, Arc::clone(&admin));
+                let Ok(own) = stream.local_addr() else { continue };
+                let connection = connection(stream, Ends { peer, own }, Arc::clone(&admin));
                 let end = end.clone();
                 tokio::spawn(async move {
                     end.run_until_cancelled(connection).await;
@@ -90,10 +97,17 @@ pub(crate) async fn serve(socket: TcpListener, admin: Admin, end: CancellationTo
     }
 }
 
-async fn connection(stream: TcpStream, admin: Arc<Admin>) {
+async fn connection(stream: TcpStream, ends: Ends, admin: Arc<Admin>) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let answer = respond::answer(&admin, request.method(), request.uri(), request.headers());
-        async move { Ok::<_, Infallible>(answer) }
+        let admin = Arc::clone(&admin);
+        async move {
+            let answer = if relay::takes(request.uri().path()) {
+                relay::upload(&admin, ends, request).await
+            } else {
+                respond::answer(&admin, request.method(), request.uri(), request.headers())
+            };
+            Ok::<_, Infallible>(answer)
+        }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

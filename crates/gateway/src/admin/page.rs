@@ -1,5 +1,5 @@
 //! The pages for people: files that are part of the program, and need nothing from elsewhere. One shows what `/events` and `/routes`
-//! tell, the other what `/openapi.json` does.
+//! tell, one what `/openapi.json` does, and one tries a route out.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -15,10 +15,13 @@ const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Path, media type, content.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 12] = [
     ("/", HTML, include_str!("page/index.html")),
     ("/api", HTML, include_str!("page/api.html")),
     ("/api.js", SCRIPT, include_str!("page/api.js")),
+    ("/tryout", HTML, include_str!("page/try.html")),
+    ("/try.js", SCRIPT, include_str!("page/try.js")),
+    ("/tried.js", SCRIPT, include_str!("page/tried.js")),
     ("/page.css", "text/css; charset=utf-8", include_str!("page/page.css")),
     ("/page.js", SCRIPT, include_str!("page/page.js")),
     ("/parts.js", SCRIPT, include_str!("page/parts.js")),

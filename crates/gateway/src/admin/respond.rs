@@ -8,11 +8,12 @@ use http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
+use percent_encoding::percent_decode_str;
 use rules::openapi;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Admin, cancel, events, log, page, routes, state};
+use super::{Admin, cancel, events, log, page, plan, routes, state};
 use crate::app::App;
 use crate::metrics::{OPENMETRICS_TYPE, TEXT_TYPE};
 
@@ -58,6 +59,7 @@ pub(super) fn answer(admin: &Arc<Admin>, method: &Method, uri: &Uri, headers: &H
         "/openapi.json" => |asked| in_json(StatusCode::OK, &openapi::document(&asked.app.config, asked.app.version)),
         "/uploads" => |asked| in_json(StatusCode::OK, &json!({ "uploads": asked.app.uploads.statuses(usize::MAX) })),
         "/status" => |asked| in_json(StatusCode::OK, &state::now(asked.app, &asked.admin.history)),
+        "/plan" => plan::of_sample,
         "/events" => watch,
         _ => match page::file(path) {
             Some(file) if asked.reads() => return file,
@@ -75,6 +77,15 @@ fn only_read(_: &Asked<'_>) -> Answer {
 impl Asked<'_> {
     fn reads(&self) -> bool {
         self.method == Method::GET || self.method == Method::HEAD
+    }
+
+    /// What follows the question mark, percent-decoded.
+    pub(super) fn query_pairs(&self) -> impl Iterator<Item = (String, String)> {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let pairs = self.query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+        pairs
+            .map(move |pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(move |(name, value)| (decoded(name), decoded(value)))
     }
 }
 

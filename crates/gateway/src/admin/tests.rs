@@ -21,8 +21,13 @@ fn gateway() -> Gateway {
     Gateway::start(Arc::new(config()), needs()).expect("the gateway starts")
 }
 
+/// What is asked here are no uploads.
+fn no_uploads() -> Handler {
+    Arc::new(|_, _| Box::pin(async { http::Response::new(bytes::Bytes::new()) }))
+}
+
 fn admin(gateway: &Gateway) -> Arc<Admin> {
-    Arc::new(Admin::new(Arc::new(Current::new(gateway.app())), None))
+    Arc::new(Admin::new(Arc::new(Current::new(gateway.app())), None, no_uploads()))
 }
 
 async fn ask(gateway: &Gateway, method: Method, path: &str, accept: Option<&'static str>) -> Shown {
@@ -230,7 +235,7 @@ async fn what_is_logged_is_shown_changed_and_reset() {
     let gateway = gateway();
     let current = Arc::new(Current::new(gateway.app()));
     let log: Arc<dyn LogFilter> = Arc::new(Noted::default());
-    let admin = Arc::new(Admin::new(current, Some(Arc::clone(&log))));
+    let admin = Arc::new(Admin::new(current, Some(Arc::clone(&log)), no_uploads()));
     let ask = |method: Method, uri: &'static str, origin: Option<&'static str>| {
         let origin = origin.map(|origin| (header::ORIGIN, HeaderValue::from_static(origin)));
         let headers = HeaderMap::from_iter(origin);

@@ -54,7 +54,8 @@ use read_buffers::ReadBuffers;
 use turn_away::Doorkeeper;
 
 /// Answers requests: `pipeline::handle` under the configuration in force.
-type Handler = Arc<dyn Fn(Arc<ConnectionInfo>, Request<ClientBody>) -> BoxFuture<'static, Reply> + Send + Sync>;
+pub(crate) type Handler =
+    Arc<dyn Fn(Arc<ConnectionInfo>, Request<ClientBody>) -> BoxFuture<'static, Reply> + Send + Sync>;
 
 /// A running gateway.
 pub struct Gateway {
@@ -160,7 +161,11 @@ impl Gateway {
         let admin_address = admin.address;
 
         let admin_end = CancellationToken::new();
-        tokio::spawn(admin::serve(admin.socket, Admin::new(Arc::clone(&current), log), admin_end.clone()));
+        tokio::spawn(admin::serve(
+            admin.socket,
+            Admin::new(Arc::clone(&current), log, Arc::clone(&shared.handler)),
+            admin_end.clone(),
+        ));
         let entrances = listeners::open(planned, &shared);
         tracing::info!(address = %admin_address, "metrics and health are served");
         app.loads.took_effect(app.generation);

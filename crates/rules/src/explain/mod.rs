@@ -2,15 +2,18 @@
 //!
 //! Nothing is sent. What only an answer can tell stands as `‹create.json.url›`, secrets stand as `***`.
 
+mod sample;
 mod show;
 mod text;
+
+pub use sample::Sample;
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::admission::{Offer, admit};
-use crate::config::{AllowedOrigin, AllowedOrigins, Body, Cors, Detect, RetryClass, Route, Step};
+use crate::config::{AllowedOrigin, AllowedOrigins, Body, Cors, Detect, RetryClass, Route, Step, Undo};
 use crate::failure::Failure;
 use crate::fair_use::sentences;
 use crate::plan::plan;
@@ -109,7 +112,24 @@ pub struct StepExplanation {
     /// What is asserted of its answer.
     pub checks: Vec<String>,
     /// What takes it back.
-    pub undo: Option<String>,
+    pub undo: Option<UndoExplanation>,
+}
+
+/// The request that takes a step back.
+#[derive(Debug, Clone, Serialize)]
+pub struct UndoExplanation {
+    /// Its method.
+    pub method: String,
+    /// Its URL.
+    pub url: String,
+    /// The target and where it may go.
+    pub target: String,
+    /// Header fields.
+    pub headers: Vec<(String, String)>,
+    /// The body, a line for each part.
+    pub body: Vec<String>,
+    /// The answers that are a success.
+    pub expect: String,
 }
 
 /// Explains what would happen to an upload.
@@ -173,7 +193,19 @@ fn step_of(route: &Route, facts: &Facts, at: usize, step: &Step, lengths: Option
         poll: step.poll.as_ref().map(show::poll),
         expires: step.expires.as_ref().map(show::source),
         checks: step.check.iter().map(show::source).collect(),
-        undo: step.undo.as_ref().map(|undo| format!("{} {}", undo.request.method, show::url(&undo.request, facts))),
+        undo: step.undo.as_ref().map(|undo| undo_of(undo, facts)),
+    }
+}
+
+fn undo_of(undo: &Undo, facts: &Facts) -> UndoExplanation {
+    let rule = &undo.request;
+    UndoExplanation {
+        method: rule.method.to_string(),
+        url: show::url(rule, facts),
+        target: show::target(rule),
+        headers: show::headers(rule, facts),
+        body: show::body(&rule.body, facts),
+        expect: show::statuses(&undo.statuses),
     }
 }
 

@@ -200,12 +200,16 @@ fn leaf(template: &Template, facts: &Facts) -> Option<String> {
 }
 
 pub(super) fn expect(step: &Step) -> String {
-    let range = |(low, high): &(u16, u16)| if low == high { low.to_string() } else { format!("{low}–{high}") };
-    let statuses = step.expect.statuses.iter().map(range).collect::<Vec<_>>().join(", ");
+    let statuses = statuses(&step.expect.statuses);
     match &step.expect.that {
         Some(that) => format!("{statuses}, and {}", source(that)),
         None => statuses,
     }
+}
+
+pub(super) fn statuses(ranges: &[(u16, u16)]) -> String {
+    let range = |(low, high): &(u16, u16)| if low == high { low.to_string() } else { format!("{low}–{high}") };
+    ranges.iter().map(range).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn poll(poll: &Poll) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Explanation, StepExplanation};
+use super::{Explanation, StepExplanation, UndoExplanation};
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,13 +52,23 @@ fn step_lines(f: &mut fmt::Formatter<'_>, number: usize, step: &StepExplanation)
     }
     writeln!(f, "   expect   {}", step.expect)?;
     writeln!(f, "   retry    {}", step.retry)?;
-    let more = [("polls", &step.poll), ("expires", &step.expires), ("undo", &step.undo)];
+    let more = [("polls", &step.poll), ("expires", &step.expires)];
     for (word, text) in more {
         if let Some(text) = text {
             writeln!(f, "   {word:<8} {text}")?;
         }
     }
-    step.checks.iter().try_for_each(|check| writeln!(f, "   check    {check}"))
+    step.checks.iter().try_for_each(|check| writeln!(f, "   check    {check}"))?;
+    step.undo.iter().try_for_each(|undo| undo_lines(f, undo))
+}
+
+fn undo_lines(f: &mut fmt::Formatter<'_>, undo: &UndoExplanation) -> fmt::Result {
+    writeln!(f, "   undo     {} {}, target {}", undo.method, undo.url, undo.target)?;
+    for (name, value) in &undo.headers {
+        writeln!(f, "            {name}: {value}")?;
+    }
+    undo.body.iter().try_for_each(|line| writeln!(f, "            {line}"))?;
+    writeln!(f, "            expect {}", undo.expect)
 }
 
 fn lengths(step: &StepExplanation) -> String {

@@ -2,17 +2,13 @@
 
 use std::io;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
-use rules::access::Pass;
 use rules::admission::Offer;
-use rules::config::{PathSegment, Route};
-use rules::explain::explain;
+use rules::config::Route;
+use rules::explain::{Sample, explain};
 use time::OffsetDateTime;
 use uuid::Uuid;
-use wire::digest::ClientDigests;
-use wire::name::FileName;
 
 use super::upload::type_of;
 use super::{colours, print};
@@ -53,35 +49,20 @@ pub(crate) fn run(flags: &Explain) -> anyhow::Result<ExitCode> {
 }
 
 /// What a client would offer.
-fn offer(flags: &Explain, route: &Arc<Route>) -> anyhow::Result<Offer> {
+fn offer(flags: &Explain, route: &Route) -> anyhow::Result<Offer> {
     let name = match &flags.file {
         Some(file) => Some(file.file_name().and_then(|name| name.to_str()).context("the file has no name")?),
         None => None,
     };
     // A file need not be there to be explained: its name tells enough.
     let found = flags.file.as_ref().and_then(|file| file.metadata().ok()).filter(std::fs::Metadata::is_file);
-    let given = flags.param.iter().map(|pair| (pair.name.clone(), pair.value.clone()));
-    let (path, params) = given.partition(|(name, _)| is_captured(route, name));
-    Ok(Offer {
-        upload_id: Uuid::now_v7(),
-        idempotency_key: None,
-        received: OffsetDateTime::now_utc(),
-        path,
-        params,
-        name: name.map(FileName::parse).transpose().context("the file's name would be refused")?,
-        declared_type: flags.media_type.clone().or_else(|| name.map(type_of)),
+    let sample = Sample {
+        name: name.map(ToOwned::to_owned),
+        media_type: flags.media_type.clone().or_else(|| name.map(type_of)),
         size: flags.size.map(|size| size.0).or_else(|| found.map(|facts| facts.len())),
-        digests: ClientDigests::default(),
-        pass: Pass::default(),
-    })
-}
-
-/// Whether the route's path has a part of that name.
-fn is_captured(route: &Route, name: &str) -> bool {
-    route.path.segments.iter().any(|segment| match segment {
-        PathSegment::Literal(_) => false,
-        PathSegment::Capture(known) | PathSegment::Rest(known) => known == name,
-    })
+        given: flags.param.iter().map(|pair| (pair.name.clone(), pair.value.clone())).collect(),
+    };
+    sample.offer(route, Uuid::now_v7(), OffsetDateTime::now_utc()).context("the file's name would be refused")
 }
 
 #[expect(clippy::print_stderr, reason = "the result itself goes to stdout")]

@@ -101,5 +101,6 @@ function describe(route) {
     element("ul", {}, ...lines.filter(Boolean).map((line) => element("li", {}, line))),
     element("p", {}, element("small", {}, "Steps")),
     element("ul", {}, ...steps),
+    element("p", {}, element("a", { href: `tryout#${encodeURIComponent(route.name)}` }, `Try ${route.name} out`)),
   );
 }
