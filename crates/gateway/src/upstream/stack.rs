@@ -61,8 +61,10 @@ where
             let answer = answer.await;
             let millis = began.elapsed().as_millis();
             match &answer {
-                Ok(answer) => tracing::debug!(%target, %method, status = answer.status, millis, "a step was answered"),
-                Err(why) => tracing::debug!(%target, %method, ?why, millis, "a step was not answered"),
+                Ok(answer) => {
+                    tracing::debug!(step_target = %target, %method, status = answer.status, millis, "a step was answered")
+                }
+                Err(why) => tracing::debug!(step_target = %target, %method, ?why, millis, "a step was not answered"),
             }
             answer
         })

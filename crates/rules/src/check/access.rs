@@ -328,11 +328,11 @@ pub(super) fn unknown_provider<'n>(
     known: impl Iterator<Item = &'n str> + Clone,
 ) {
     let hint = did_you_mean(name, known.clone()).unwrap_or_else(|| {
-        let names = listing(known);
-        if names.is_empty() {
-            "add it to `access` of the main file".to_owned()
-        } else {
-            format!("there are {names}; more can be added to `access` of the main file").replace(" or ", " and ")
+        let in_main_file = "to `access` of the main file";
+        match known.clone().count() {
+            0 => format!("there are none yet; add it {in_main_file}"),
+            1 => format!("there is only {}; add it {in_main_file}", listing(known)),
+            _ => format!("there are {}; add it {in_main_file}", listing(known)).replace(" or ", " and "),
         }
     });
     problems.error(span, format!("there is no provider `{name}`")).hint(hint);

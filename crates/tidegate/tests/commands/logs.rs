@@ -70,6 +70,8 @@ fn a_line_that_is_logged_within_an_upload_shows_its_id_and_route() {
     assert!(answer.contains(id.as_str().expect("an id")), "{answer}");
     assert_eq!(step["span"], serde_json::json!({ "id": id, "route": "kustomer-media", "name": "upload" }));
     assert_eq!((&step["method"], &step["status"]), (&"POST".into(), &201.into()), "{step}");
+    // Regressed: the rule's target and the line's had one name, and the object one member twice.
+    assert_eq!((&step["step_target"], &step["target"]), (&"api".into(), &"gateway::upstream::stack".into()));
 }
 
 #[test]
