@@ -62,7 +62,7 @@ where
             let millis = began.elapsed().as_millis();
             match &answer {
                 Ok(answer) => {
-                    tracing::debug!(step_target = %target, %method, status = answer.status, millis, "a step was answered")
+                    tracing::debug!(step_target = %target, %method, status = answer.status, millis, "a step was answered");
                 }
                 Err(why) => tracing::debug!(step_target = %target, %method, ?why, millis, "a step was not answered"),
             }
