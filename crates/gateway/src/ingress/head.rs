@@ -4,7 +4,9 @@
 //! bytes of HTTP/1 heads passed the gate of `wire::http1`, and h2 has checked those of HTTP/2; what is refused here concerns
 //! both protocols alike, or is what h2 lets through. The connection is closed then.
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+};
 use http::request::Parts;
 use http::uri::{Authority, PathAndQuery};
 use http::{Method, Version};
@@ -27,7 +29,7 @@ const UPLOAD_LENGTH: &str = "upload-length";
 ///
 /// # Errors
 /// A missing, doubled or malformed `Host`, or one that disagrees with the target; methods that are no request to a server like
-/// this; fields in disguise; unknown expectations; content codings; more or longer fields than the limits.
+/// this; fields in disguise; unknown expectations; content codings; parts of files; more or longer fields than the limits.
 pub(crate) fn check(head: &Parts, limits: &Limits) -> Result<(), Failure> {
     if matches!(head.method, Method::CONNECT | Method::TRACE) {
         return Err(malformed("this server takes neither CONNECT nor TRACE"));
@@ -40,6 +42,10 @@ pub(crate) fn check(head: &Parts, limits: &Limits) -> Result<(), Failure> {
     if content_codings.into_iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         let detail = "files are stored as sent: Content-Encoding is not supported";
         return Err(Failure::new(Problem::CodingNotSupported, detail));
+    }
+    // RFC 9110 section 14.5: a server that knows no partial PUT must not take a part for the whole.
+    if head.headers.contains_key(CONTENT_RANGE) {
+        return Err(malformed("files are stored as a whole: Content-Range is not supported"));
     }
     if has_dot_folder(head.uri.path()) {
         return Err(malformed("the path has a segment `.` or `..`"));
@@ -310,6 +316,8 @@ mod tests {
                 Request::builder().method("CONNECT").uri("a:443").header("host", "a:443"),
                 Some("malformed-request"),
             ),
+            // Regressed: the part was stored as the whole file.
+            ("a part", plain().header("content-range", "bytes 5-9/10"), Some("malformed-request")),
             ("gzip content", plain().header("content-encoding", "gzip"), Some("coding-not-supported")),
             ("unknown expectation", plain().header("expect", "200-ok"), Some("expectation-unknown")),
             ("two expectations", plain().header("expect", "100-continue, x"), Some("expectation-unknown")),
