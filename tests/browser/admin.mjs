@@ -2,23 +2,17 @@
 
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
+import { complaints, DESK, looksRightEverywhere, overflow, PHONE, watch } from "./judge.mjs";
 import { beginUpload } from "./stage.mjs";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-export const PHONE = { width: 390, height: 844 };
-export const DESK = { width: 1280, height: 900 };
 
-/** Opens the page. Whatever it complains about, or fetches from elsewhere, fails the case. */
+/** Opens the page. */
 async function open(page, stage) {
-  const wrong = [];
-  page.on("console", (message) => { if (message.type() === "error") wrong.push(message.text()); });
-  page.on("pageerror", (error) => wrong.push(String(error)));
-  page.on("request", (request) => { if (!request.url().startsWith(stage.admin) && !request.url().startsWith("data:")) wrong.push(request.url()); });
+  const watched = watch(page, stage);
   await page.goto(stage.admin);
   await page.locator("#state.good").waitFor();
-  return { isFine: () => assert.deepEqual(wrong, []) };
+  return watched;
 }
 
 const rowOf = (page, id) => page.locator("#uploads tbody tr", { hasText: id });
@@ -169,18 +163,6 @@ async function showsTheInterface({ page, stage }) {
   if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, "api.png"), fullPage: true });
 }
 
-/** By how much the page is wider than its window. */
-export const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-
-/** What a screen reader's user could not use, as axe finds it. */
-export async function complaints(page) {
-  // By the debugger's way, as the page's own policy lets no other script in.
-  await page.evaluate(AXE);
-  const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-  const { violations } = await page.evaluate((rules) => globalThis.axe.run(document, { runOnly: rules }), rules);
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);
-}
-
 /** With uploads, problems and samples on it: as people see it, and as a screen reader does. */
 async function looksRight({ page, stage }) {
   const uploads = ["holiday", "report", "scan", "held-back"].map((name, at) => beginUpload(`${stage.http1}/${at % 2 ? "small" : "files"}/${name}`, 240_000 * (at + 1)));
@@ -192,17 +174,7 @@ async function looksRight({ page, stage }) {
   await page.waitForFunction(() => document.querySelectorAll("#uploads tbody tr").length === 4);
   // A line needs two samples, ten seconds apart.
   await page.waitForFunction(() => document.querySelector(".tile polyline").getAttribute("points").includes(" "));
-  for (const [width, viewport] of Object.entries({ desk: DESK, phone: PHONE })) {
-    await page.setViewportSize(viewport);
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme });
-      assert.equal(await overflow(page), 0, `${width}: nothing is cut off at the side`);
-      assert.deepEqual(await complaints(page), [], `${width}, ${colorScheme}`);
-      if (process.env.SCREENSHOTS) {
-        await page.screenshot({ path: join(process.env.SCREENSHOTS, `admin-${width}-${colorScheme}.png`), fullPage: true });
-      }
-    }
-  }
+  await looksRightEverywhere(page, "admin");
   uploads.forEach((upload) => upload.leave());
   isFine();
 }

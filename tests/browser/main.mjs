@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { adminCases } from "./admin.mjs";
 import { cases } from "./cases.mjs";
-import { tryCases } from "./try.mjs";
 import { start } from "./stage.mjs";
+import { tryCases } from "./try.mjs";
 
 // Nothing of the browser's own may reach out, and no state of an earlier run may help.
 const FLAGS = [

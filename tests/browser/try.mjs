@@ -5,18 +5,15 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
-import { complaints, DESK, overflow, PHONE } from "./admin.mjs";
+import { looksRightEverywhere, watch } from "./judge.mjs";
 
-/** Opens the page for a route. Whatever it complains about, or fetches from elsewhere, fails the case. */
+/** Opens the page for a route. */
 async function open(page, stage, route) {
-  const wrong = [];
   // A refused plan is an answer, and Chromium tells of it.
-  page.on("console", (message) => { if (message.type() === "error" && !message.text().includes("the server responded with a status of")) wrong.push(message.text()); });
-  page.on("pageerror", (error) => wrong.push(String(error)));
-  page.on("request", (request) => { if (!request.url().startsWith(stage.admin) && !request.url().startsWith("data:")) wrong.push(request.url()); });
+  const watched = watch(page, stage, (text) => text.includes("the server responded with a status of"));
   await page.goto(`${stage.admin}/tryout#${route}`);
   await page.getByText("It depends on the file: choose one.").waitFor();
-  return { isFine: () => assert.deepEqual(wrong, []) };
+  return watched;
 }
 
 const choose = (page, name, size, mimeType) => page.locator("#file").setInputFiles({ name, mimeType, buffer: Buffer.alloc(size, "x") });
@@ -109,15 +106,7 @@ async function looksRight({ page, stage }) {
   await choose(page, "report.pdf", 5000, "application/pdf");
   await page.getByRole("button", { name: "Send the file" }).click();
   await page.getByText("The file was stored.").waitFor();
-  for (const [width, viewport] of Object.entries({ desk: DESK, phone: PHONE })) {
-    await page.setViewportSize(viewport);
-    for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme });
-      assert.equal(await overflow(page), 0, `${width}: nothing is cut off at the side`);
-      assert.deepEqual(await complaints(page), [], `${width}, ${colorScheme}`);
-      if (process.env.SCREENSHOTS) await page.screenshot({ path: join(process.env.SCREENSHOTS, `try-${width}-${colorScheme}.png`), fullPage: true });
-    }
-  }
+  await looksRightEverywhere(page, "try");
   isFine();
 }
 
