@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::admission::{Offer, admit};
-use crate::config::{AllowedOrigin, AllowedOrigins, Body, Cors, Detect, RetryClass, Route, Step, Undo};
+use crate::config::{AllowedOrigin, AllowedOrigins, Body, Cors, Detect, RequestRule, RetryClass, Route, Step, Undo};
 use crate::failure::Failure;
 use crate::fair_use::sentences;
 use crate::plan::plan;
@@ -76,7 +76,7 @@ pub struct MemoryExplanation {
     pub bound: String,
 }
 
-/// One request.
+/// One step.
 #[derive(Debug, Clone, Serialize)]
 pub struct StepExplanation {
     /// The step's id.
@@ -85,16 +85,9 @@ pub struct StepExplanation {
     pub stage: &'static str,
     /// Its condition.
     pub when: Option<String>,
-    /// Its method.
-    pub method: String,
-    /// Its URL.
-    pub url: String,
-    /// The target and where it may go.
-    pub target: String,
-    /// Header fields.
-    pub headers: Vec<(String, String)>,
-    /// The body, a line for each part.
-    pub body: Vec<String>,
+    /// What is sent.
+    #[serde(flatten)]
+    pub request: RequestExplanation,
     /// The exact length of the body in bytes; none: it hangs on an answer or on an unknown size.
     pub body_len: Option<u64>,
     /// Bytes of the body before the file.
@@ -115,9 +108,9 @@ pub struct StepExplanation {
     pub undo: Option<UndoExplanation>,
 }
 
-/// The request that takes a step back.
+/// One request.
 #[derive(Debug, Clone, Serialize)]
-pub struct UndoExplanation {
+pub struct RequestExplanation {
     /// Its method.
     pub method: String,
     /// Its URL.
@@ -128,6 +121,14 @@ pub struct UndoExplanation {
     pub headers: Vec<(String, String)>,
     /// The body, a line for each part.
     pub body: Vec<String>,
+}
+
+/// The request that takes a step back.
+#[derive(Debug, Clone, Serialize)]
+pub struct UndoExplanation {
+    /// What is sent.
+    #[serde(flatten)]
+    pub request: RequestExplanation,
     /// The answers that are a success.
     pub expect: String,
 }
@@ -169,7 +170,6 @@ pub fn explain(route: &Arc<Route>, sample: Offer) -> Result<Explanation, Failure
 }
 
 fn step_of(route: &Route, facts: &Facts, at: usize, step: &Step, lengths: Option<BodyLengths>) -> StepExplanation {
-    let rule = &step.request;
     let carries_file = at == route.transfer;
     let stage = match at.cmp(&route.transfer) {
         std::cmp::Ordering::Less => "prepare",
@@ -180,11 +180,7 @@ fn step_of(route: &Route, facts: &Facts, at: usize, step: &Step, lengths: Option
         id: step.id.to_string(),
         stage,
         when: step.when.as_ref().map(show::source),
-        method: rule.method.to_string(),
-        url: show::url(rule, facts),
-        target: show::target(rule),
-        headers: show::headers(rule, facts),
-        body: show::body(&rule.body, facts),
+        request: request_of(&step.request, facts),
         body_len: lengths.and_then(|lengths| lengths.total),
         before_file: lengths.filter(|_| carries_file).map(|lengths| lengths.before),
         after_file: lengths.filter(|_| carries_file).map(|lengths| lengths.after),
@@ -198,14 +194,16 @@ fn step_of(route: &Route, facts: &Facts, at: usize, step: &Step, lengths: Option
 }
 
 fn undo_of(undo: &Undo, facts: &Facts) -> UndoExplanation {
-    let rule = &undo.request;
-    UndoExplanation {
+    UndoExplanation { request: request_of(&undo.request, facts), expect: show::statuses(&undo.statuses) }
+}
+
+fn request_of(rule: &RequestRule, facts: &Facts) -> RequestExplanation {
+    RequestExplanation {
         method: rule.method.to_string(),
         url: show::url(rule, facts),
         target: show::target(rule),
         headers: show::headers(rule, facts),
         body: show::body(&rule.body, facts),
-        expect: show::statuses(&undo.statuses),
     }
 }
 

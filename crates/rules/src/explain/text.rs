@@ -38,16 +38,16 @@ impl fmt::Display for Explanation {
 }
 
 fn step_lines(f: &mut fmt::Formatter<'_>, number: usize, step: &StepExplanation) -> fmt::Result {
-    writeln!(f, "{number}. {} ({}), target {}", step.id, step.stage, step.target)?;
+    writeln!(f, "{number}. {} ({}), target {}", step.id, step.stage, step.request.target)?;
     if let Some(when) = &step.when {
         writeln!(f, "   when     {when}")?;
     }
-    writeln!(f, "   {} {}", step.method, step.url)?;
-    for (name, value) in &step.headers {
+    writeln!(f, "   {} {}", step.request.method, step.request.url)?;
+    for (name, value) in &step.request.headers {
         writeln!(f, "   {name}: {value}")?;
     }
     writeln!(f, "   body     {}", lengths(step))?;
-    for line in &step.body {
+    for line in &step.request.body {
         writeln!(f, "            {line}")?;
     }
     writeln!(f, "   expect   {}", step.expect)?;
@@ -63,17 +63,17 @@ fn step_lines(f: &mut fmt::Formatter<'_>, number: usize, step: &StepExplanation)
 }
 
 fn undo_lines(f: &mut fmt::Formatter<'_>, undo: &UndoExplanation) -> fmt::Result {
-    writeln!(f, "   undo     {} {}, target {}", undo.method, undo.url, undo.target)?;
-    for (name, value) in &undo.headers {
+    writeln!(f, "   undo     {} {}, target {}", undo.request.method, undo.request.url, undo.request.target)?;
+    for (name, value) in &undo.request.headers {
         writeln!(f, "            {name}: {value}")?;
     }
-    undo.body.iter().try_for_each(|line| writeln!(f, "            {line}"))?;
+    undo.request.body.iter().try_for_each(|line| writeln!(f, "            {line}"))?;
     writeln!(f, "            expect {}", undo.expect)
 }
 
 fn lengths(step: &StepExplanation) -> String {
     let total = match step.body_len {
-        Some(0) if step.body.is_empty() => return "none".to_owned(),
+        Some(0) if step.request.body.is_empty() => return "none".to_owned(),
         Some(total) => format!("{total} bytes"),
         None => "length known after the answers before it".to_owned(),
     };
