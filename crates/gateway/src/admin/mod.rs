@@ -1,7 +1,8 @@
 //! The admin side: metrics, health, and what the gateway is doing, on a listener of its own.
 //!
-//! It is for operators: loopback by default, reads but for ending an upload, trying a route out and changing what is logged, and its answers name no client, file or secret. Its few
-//! places for connections are its own, so that a scraper is served while clients are refused.
+//! It is for operators: loopback by default, reads but for ending an upload, trying a route out and changing what is logged, and its
+//! answers name no client, file or secret. Its few places for connections are its own, so that a scraper is served while clients are
+//! refused.
 
 mod browser;
 mod cancel;

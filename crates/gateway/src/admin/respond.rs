@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{Admin, cancel, events, log, page, plan, routes, state};
 use crate::app::App;
+use crate::ingress::split_query;
 use crate::metrics::{OPENMETRICS_TYPE, TEXT_TYPE};
 
 const JSON: &str = "application/json";
@@ -82,10 +83,7 @@ impl Asked<'_> {
     /// What follows the question mark, percent-decoded.
     pub(super) fn query_pairs(&self) -> impl Iterator<Item = (String, String)> {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let pairs = self.query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-        pairs
-            .map(move |pair| pair.split_once('=').unwrap_or((pair, "")))
-            .map(move |(name, value)| (decoded(name), decoded(value)))
+        split_query(self.query).map(move |(name, value)| (decoded(name), decoded(value)))
     }
 }
 

@@ -193,11 +193,13 @@ pub(crate) fn digests(headers: &HeaderMap) -> Result<ClientDigests, Failure> {
 /// # Errors
 /// `malformed-request` for broken percent-encoding or bytes that are no UTF-8.
 pub(crate) fn query_pairs(query: Option<&str>) -> Result<Vec<(String, String)>, Failure> {
+    split_query(query).map(|(name, value)| Ok((decode(name)?, decode(value)?))).collect()
+}
+
+/// The query's pairs as they came.
+pub(crate) fn split_query(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
     let pairs = query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-    pairs
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| Ok((decode(name)?, decode(value)?)))
-        .collect()
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 fn decode(text: &str) -> Result<String, Failure> {

@@ -21,7 +21,7 @@ use time::OffsetDateTime;
 
 pub(crate) use body::BodyReader;
 pub(crate) use client_body::{BodyTrouble, ClientBody, Http1Body};
-pub(crate) use head::{awaits_100, check as check_head};
+pub(crate) use head::{awaits_100, check as check_head, split_query};
 pub(crate) use read::{UploadRequest, read};
 pub(crate) use source::ClientFile;
 

@@ -1,6 +1,6 @@
 // Shows `openapi.json` to people: each operation with what it takes, what it answers, and the same as a curl command.
 
-import { element, show } from "./parts.js";
+import { element, serverOf, show } from "./parts.js";
 
 const at = (id) => document.getElementById(id);
 
@@ -16,12 +16,6 @@ async function main() {
   }
   // The section that the address names exists only now.
   document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
-}
-
-function serverOf({ servers }) {
-  const [first] = servers;
-  if (!first) return "http://GATEWAY";
-  return first.url.replace("{host}", first.variables?.host.default);
 }
 
 function section(title, { path, method, operation, server }) {

@@ -94,3 +94,10 @@ export function draw(drawing, values, most, inWords) {
   area.setAttribute("points", points.length ? `${left.toFixed(1)},${HEIGHT} ${points.join(" ")} ${WIDTH},${HEIGHT}` : "");
   drawing.setAttribute("aria-label", values.length ? `in the last hour at most ${inWords(highest)}` : "no samples yet");
 }
+
+/** Where clients send uploads, as `openapi.json` tells it. */
+export function serverOf({ servers }) {
+  const [first] = servers;
+  if (!first) return "http://GATEWAY";
+  return first.url.replace("{host}", first.variables?.host.default);
+}

@@ -1,13 +1,13 @@
 // Tries a route out: a form for what the route takes, its plan, the upload itself, and the same as a command.
 
-import { bytes, element, say, show } from "./parts.js";
+import { bytes, element, say, serverOf, show } from "./parts.js";
 import { Tried } from "./tried.js";
 
 const at = (id) => document.getElementById(id);
 const CAPTURES = /\{([^}.]+)(?:\.\.\.)?\}/g;
 
 let routes = [];
-let server = "http://GATEWAY";
+let server;
 /** Of plans that were asked for, the newest counts. */
 let asked = 0;
 const tried = new Tried();
@@ -15,10 +15,9 @@ const tried = new Tried();
 const route = () => routes.find(({ name }) => name === at("route").value);
 
 async function main() {
-  const [described, { servers }] = await Promise.all(["routes", "openapi.json"].map(async (path) => (await fetch(path)).json()));
+  const [described, api] = await Promise.all(["routes", "openapi.json"].map(async (path) => (await fetch(path)).json()));
   routes = described.routes;
-  const [first] = servers;
-  if (first) server = first.url.replace("{host}", first.variables?.host.default);
+  server = serverOf(api);
   at("route").append(...routes.map(({ name, path }) => element("option", { value: name }, `${name} (${path})`)));
   const wanted = decodeURIComponent(location.hash.slice(1));
   if (routes.some(({ name }) => name === wanted)) at("route").value = wanted;
