@@ -15,7 +15,7 @@ use tokio_util::io::ReaderStream;
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// Bytes of a file that are read at once: large enough that system calls do not count.
-const READ_SIZE: usize = 256 * 1024;
+pub(crate) const READ_SIZE: usize = 256 * 1024;
 
 /// A file's bytes.
 pub(crate) type Chunks = stream::BoxStream<'static, io::Result<Bytes>>;

@@ -10,7 +10,7 @@ mod form;
 mod request;
 
 pub(crate) use answer::Answer;
-pub(crate) use body::{Body, Chunks, of_chunks, of_reader, whole};
+pub(crate) use body::{Body, Chunks, READ_SIZE, of_chunks, of_reader, whole};
 pub(crate) use connection::{Connection, Protocol};
 pub(crate) use form::frame;
 pub(crate) use request::{Form, Length, Offer, boundary, encoded};

@@ -93,7 +93,7 @@ impl Order<'_> {
             Err(error) => return Outcome::Unreadable(error),
         };
         let answer = connection.send(request).await;
-        bar.end();
+        drop(bar);
         match answer {
             Ok(answer) => Outcome::of(answer, offer.sha256),
             Err(error) => Outcome::Lost(error),

@@ -1,10 +1,9 @@
 //! Progress bars on standard error, where a person watches.
 
 use std::borrow::Cow;
-use std::io::IsTerminal as _;
 
 use futures::StreamExt as _;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::client::{Chunks, Length};
 
@@ -17,7 +16,6 @@ const OF_ALL: &str = "{pos} of {len} files  {elapsed}";
 pub(super) struct Progress {
     bars: MultiProgress,
     files: Option<ProgressBar>,
-    watched: bool,
 }
 
 /// The bar of one file; it is gone once dropped.
@@ -26,14 +24,12 @@ pub(super) struct Bar(ProgressBar);
 impl Progress {
     /// For so many files. Nothing is drawn where standard error is no terminal.
     pub(super) fn of(files: usize) -> Self {
-        let watched = std::io::stderr().is_terminal();
-        let target = if watched { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bars = MultiProgress::with_draw_target(target);
+        let bars = MultiProgress::new();
         let files = (files > 1).then(|| {
             let len = u64::try_from(files).unwrap_or(u64::MAX);
             bars.add(ProgressBar::new(len).with_style(style(OF_ALL)))
         });
-        Self { bars, files, watched }
+        Self { bars, files }
     }
 
     /// Counts the bytes that pass.
@@ -78,17 +74,8 @@ impl Progress {
         if let Some(files) = &self.files {
             files.finish_and_clear();
         }
-        if self.watched {
-            // A terminal that has gone is no reason to fail.
-            let _unseen = self.bars.clear();
-        }
-    }
-}
-
-impl Bar {
-    /// Wipes the bar.
-    pub(super) fn end(self) {
-        drop(self);
+        // A terminal that has gone is no reason to fail.
+        let _unseen = self.bars.clear();
     }
 }
 

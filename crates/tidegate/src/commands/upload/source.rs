@@ -9,10 +9,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 
 use crate::cli::Upload;
-use crate::client::{Chunks, Length, of_reader};
-
-/// Bytes that are read at once for the digest.
-const READ_SIZE: usize = 256 * 1024;
+use crate::client::{Chunks, Length, READ_SIZE, of_reader};
 
 /// Where the bytes are.
 pub(super) enum Place {

@@ -32,9 +32,13 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.rows.is_empty() {
-            let texts = ["outcome", "result", "upload_id"].map(Column::left);
-            let [became, id, upload_id] = texts;
-            let mut table = Table::new([Column::left("file"), became, Column::right("bytes"), id, upload_id]);
+            let mut table = Table::new([
+                Column::left("file"),
+                Column::left("outcome"),
+                Column::right("bytes"),
+                Column::left("result"),
+                Column::left("upload_id"),
+            ]);
             self.rows.iter().for_each(|row| table.row(row.clone()));
             writeln!(f, "{table}")?;
         }
